@@ -1,0 +1,1 @@
+"""The torch modules behind the model plugins; imported only when a model is built."""

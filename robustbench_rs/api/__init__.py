@@ -1,0 +1,63 @@
+"""What a plugin author implements and imports. Importing this package never imports torch.
+
+One module per plugin kind; a plugin is a subclass of the kind's base class, returned by the hook
+``robustbench_rs_<kind>s``, marked with :data:`hookimpl`.
+"""
+
+from __future__ import annotations
+
+import pluggy
+
+from robustbench_rs.api.bound import Bound, Limits
+from robustbench_rs.api.component import Choice, ChoiceOf, Component, Directory, LocatedStr, Params, SpecPath
+from robustbench_rs.api.dataset import ArrayImages, Dataset, DatasetParams, Images, content_digest
+from robustbench_rs.api.executor import Chunk, Executor, Job, StageCounts
+from robustbench_rs.api.model import Importer, Inputs, Model, ModelParams
+from robustbench_rs.api.noise import ClosedForm, Noise, NoiseParams, ProductNoise
+from robustbench_rs.api.progress import Progress, SilentProgress
+from robustbench_rs.api.report import Report
+from robustbench_rs.api.reporter import Reporter
+from robustbench_rs.api.solver import Guarantee, Radii, Solver
+from robustbench_rs.api.training import Training, TrainingParams, TrainingRun
+
+hookimpl = pluggy.HookimplMarker("robustbench_rs")
+
+__all__ = [
+    "ArrayImages",
+    "Bound",
+    "Choice",
+    "ChoiceOf",
+    "Chunk",
+    "ClosedForm",
+    "Component",
+    "Dataset",
+    "DatasetParams",
+    "Directory",
+    "Executor",
+    "Guarantee",
+    "Images",
+    "Importer",
+    "Inputs",
+    "Job",
+    "Limits",
+    "LocatedStr",
+    "Model",
+    "ModelParams",
+    "Noise",
+    "NoiseParams",
+    "Params",
+    "ProductNoise",
+    "Progress",
+    "Radii",
+    "Report",
+    "Reporter",
+    "SilentProgress",
+    "Solver",
+    "SpecPath",
+    "StageCounts",
+    "Training",
+    "TrainingParams",
+    "TrainingRun",
+    "content_digest",
+    "hookimpl",
+]

@@ -1,0 +1,104 @@
+"""From a spec to tasks: one defense at one sweep point is one task."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robustbench_rs.api import Choice, Component
+from robustbench_rs.plugins import Registry
+from robustbench_rs.spec import Defense, Spec
+
+CLEAN, SELECTION, ESTIMATION, PREDICTION = "clean", "selection", "estimation", "prediction"
+"""Stages of sampling. They never share draws: each has streams of its own. ``clean`` is one pass without noise."""
+
+SELECTION_KEYS = ("every", "offset", "limit")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One defense at one sweep point. ``config`` is what the spec says about it that determines its counts."""
+
+    position: int
+    defense: Defense
+    config: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Name for people: the defense and where in its sweep."""
+        point = ", ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in self.defense.point.items())
+        return f"{self.defense.name} ({point})" if point else self.defense.name
+
+
+def plan(spec: Spec, registry: Registry) -> list[Task]:
+    """All tasks of a spec, in its order."""
+    return [Task(position, defense, _config(spec, defense, registry)) for position, defense in enumerate(spec.defenses)]
+
+
+def stage_draws(spec: Spec, *, certified: bool) -> dict[str, int]:
+    """Stage -> draws per input, in the order in which they are sampled."""
+    draws = {CLEAN: 1}
+    if certified:
+        draws |= {SELECTION: spec.certification.n0, ESTIMATION: spec.certification.n}
+        if spec.prediction is not None:
+            draws[PREDICTION] = spec.prediction.n
+    return draws
+
+
+def describe_plan(spec: Spec, registry: Registry) -> str:
+    """What a run would do, for ``--dry-run``: tasks, draws per input, and the inputs as the spec chooses them."""
+    lines = [f"{spec.name}: seed {spec.seed}", f"data set: {canonical_json(spec.dataset.canonical())}"]
+    for task in plan(spec, registry):
+        draws = stage_draws(spec, certified=task.defense.noise is not None)
+        lines.append(f"task {task.position + 1}: {task.label}")
+        lines.append(f"  model: {canonical_json(task.defense.model.canonical())}")
+        if task.defense.noise is not None:
+            lines.append(f"  noise: {canonical_json(task.defense.noise.canonical())}")
+        lines.append("  draws per input: " + ", ".join(f"{stage} {n}" for stage, n in draws.items()))
+    return "\n".join(lines)
+
+
+def derive_seed(seed: int, purpose: str) -> int:
+    """A 63-bit seed of its own for each purpose, from the spec's seed."""
+    digest = hashlib.blake2b(f"{seed}|{purpose}".encode(), digest_size=8, person=b"robustbench_rs").digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def _config(spec: Spec, defense: Defense, registry: Registry) -> dict[str, Any]:
+    dataset = _identity(spec.dataset, registry)
+    return {
+        "seed": spec.seed,
+        "dataset": {key: value for key, value in dataset.items() if key not in SELECTION_KEYS},
+        "model": _identity(defense.model, registry),
+        "noise": None if defense.noise is None else _identity(defense.noise, registry),
+    }
+
+
+def _identity(choice: Choice[Component], registry: Registry) -> dict[str, Any]:
+    """Name, parameters and provider of a component and of those nested in it; paths left out, since digests of what
+    they hold stand in a task's identity instead."""
+    fields = {key: _value(value, registry) for key, value in choice.params if value is not None}
+    kept = {key: value for key, value in fields.items() if not isinstance(value, Path)}
+    return {"name": choice.name, "provider": registry.owner(choice.component).identity, **kept}
+
+
+def _value(value: Any, registry: Registry) -> Any:
+    if isinstance(value, Choice):
+        return _identity(value, registry)
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", exclude_none=True)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 of the canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

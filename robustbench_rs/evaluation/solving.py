@@ -1,0 +1,100 @@
+"""From (pA, pB) to radii: which solver, and what ``auto`` and ``all`` mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from robustbench_rs.api import Choice, Guarantee, Noise, Radii, Solver
+from robustbench_rs.errors import RobustbenchError, RunError
+from robustbench_rs.plugins import Registry
+
+Asked = Literal["auto", "all"] | Choice[Solver]
+
+STRENGTH: Sequence[Guarantee] = ("proved", "searched", "estimated")
+"""Labels, strongest first. They are never mixed in one choice."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Radii (m,) in one norm. ``asked``: as the spec names it; ``used``: the solver behind each radius.
+
+    ``upper`` (m,): the smallest value known not to be exceeded by the truth, infinite where nothing is known.
+    """
+
+    asked: str
+    radius: np.ndarray
+    guarantee: Guarantee
+    used: Sequence[str]
+    upper: np.ndarray
+    details: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A solver that gives no radius here, and why."""
+
+    asked: str
+    reason: str
+
+
+def solve(
+    asked: Asked, registry: Registry, noise: Noise, norm: float, p_lower: np.ndarray, p_upper: np.ndarray, dim: int
+) -> tuple[list[Solved], list[Refused]]:
+    """Radii of the solver asked for: one by name, every one that applies (``all``), or the best (``auto``)."""
+    solvers = [asked.make()] if isinstance(asked, Choice) else [cls(cls.Params()) for cls in _solvers(registry)]
+    reasons = {solver.name: solver.refusal(noise, norm, dim) for solver in solvers}
+    refused = [Refused(name, reason) for name, reason in reasons.items() if reason is not None]
+    applicable = [solver for solver in solvers if reasons[solver.name] is None]
+    solved = [_run(solver, noise, norm, dim, p_lower, p_upper) for solver in applicable]
+    if asked != "auto":
+        return solved, refused
+    if not solved:
+        reason = "; ".join(f"{item.asked}: {item.reason}" for item in refused) or "no solver is installed"
+        return [], [Refused("auto", reason)]
+    return [best_of(solved)], []
+
+
+def best_of(solved: Sequence[Solved]) -> Solved:
+    """The largest proved radius of each input; without one, the smallest searched value, else the smallest estimate."""
+    label = min((item.guarantee for item in solved), key=STRENGTH.index)
+    group = [item for item in solved if item.guarantee == label]
+    radii = np.stack([item.radius for item in group])
+    chosen = radii.argmax(axis=0) if label == "proved" else radii.argmin(axis=0)
+    names = [item.used[0] if item.used else item.asked for item in group]
+    return Solved(
+        "auto",
+        np.take_along_axis(radii, chosen[None], axis=0)[0],
+        label,
+        [names[i] for i in chosen],
+        np.min([item.upper for item in solved], axis=0),
+        {item.asked: item.details for item in group},
+    )
+
+
+def _solvers(registry: Registry) -> list[type[Solver]]:
+    return [component for component in registry.components(Solver.kind) if issubclass(component, Solver)]
+
+
+def _run(solver: Solver, noise: Noise, norm: float, dim: int, p_lower: np.ndarray, p_upper: np.ndarray) -> Solved:
+    try:
+        found = solver.radii(noise, norm, dim, p_lower, p_upper)
+    except RobustbenchError:
+        raise
+    except Exception as error:
+        raise RunError(f"solver {solver.name!r} failed on {noise.name} noise, norm {norm:g}: {error!r}") from error
+    radius = _checked(solver, found, p_lower, p_upper)
+    upper = np.full(radius.shape, math.inf) if found.upper is None else np.asarray(found.upper, dtype=np.float64)
+    return Solved(solver.name, radius, found.guarantee, [solver.name] * len(radius), upper, dict(found.details))
+
+
+def _checked(solver: Solver, found: Radii, p_lower: np.ndarray, p_upper: np.ndarray) -> np.ndarray:
+    """A plugin's radii are refused when they cannot be radii, and cut to 0 where nothing can be certified."""
+    radius = np.asarray(found.radius, dtype=np.float64)
+    if radius.shape != p_lower.shape or np.isnan(radius).any():
+        raise RunError(f"solver {solver.name!r} returned radii of shape {radius.shape} (NaN or wrong shape)")
+    return np.where(p_lower > p_upper, np.maximum(radius, 0.0), 0.0)
