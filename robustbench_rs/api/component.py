@@ -54,9 +54,9 @@ class Choice(Generic[C_co]):
         """The component itself. Raises ``ValueError`` when the parameters do not go together."""
         return self.component(self.params)
 
-    def canonical(self, mode: str = "json") -> dict[str, Any]:
-        """``{"name": ..., parameters}``, unset (None) ones left out; plain JSON values, or ``mode="python"`` objects."""
-        return {"name": self.name, **self.params.model_dump(mode=mode, exclude_none=True)}
+    def canonical(self) -> dict[str, Any]:
+        """``{"name": ..., parameters}`` as plain JSON values, unset (None) parameters left out."""
+        return {"name": self.name, **self.params.model_dump(mode="json", exclude_none=True)}
 
 
 class Directory(Protocol):
@@ -79,9 +79,7 @@ class ChoiceOf:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
             self._validate,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda choice, info: choice.canonical(info.mode), info_arg=True
-            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda choice: choice.canonical()),
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

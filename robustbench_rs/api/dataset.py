@@ -63,7 +63,7 @@ class ArrayImages(Images):
         self.digest = content_digest([pixels.dtype.str, str(pixels.shape), pixels, self.labels, "|".join(class_names)])
 
     def pixels(self, indices: np.ndarray) -> np.ndarray:
-        chosen = self._pixels[indices]
+        chosen: np.ndarray = self._pixels[indices]
         return chosen.astype(np.float32) / np.float32(255) if chosen.dtype == np.uint8 else chosen.astype(np.float32)
 
 

@@ -142,8 +142,9 @@ class ProductNoise(Noise):
         self, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str, dtype: torch.dtype
     ) -> torch.Tensor:
         from robustbench_rs.api.draws import uniform
+        from robustbench_rs.api.inverse_cdf import inverse_cdf
 
-        z = self.law.inverse_cdf(uniform(shape, generator, device))
+        z = inverse_cdf(self.law.table, uniform(shape, generator, device))
         return z.mul_(self.scale).to(dtype)
 
     def closed_form(self, norm: float, dim: int) -> ClosedForm | None:  # noqa: ARG002

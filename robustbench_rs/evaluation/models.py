@@ -24,7 +24,7 @@ from robustbench_rs.api import (
     TrainingParams,
     TrainingRun,
 )
-from robustbench_rs.errors import InputError, RobustbenchError, RunError
+from robustbench_rs.errors import InputError, RobustbenchError, RunError, shorten
 from robustbench_rs.evaluation.checkpoints import load_weights, save_weights, weights_digest
 from robustbench_rs.evaluation.data import Chosen, choose_inputs
 from robustbench_rs.evaluation.options import RunOptions
@@ -45,6 +45,7 @@ class Workshop:
     """What preparing any model of a run needs."""
 
     inputs: Inputs
+    class_names: tuple[str, ...]
     dataset: Choice[Dataset]
     seed: int
     device: str
@@ -82,6 +83,7 @@ def _train_once(module: nn.Module, task: Task, training: Choice[Training], works
     params = training.params
     assert isinstance(params, TrainingParams)
     chosen = choose_inputs(params.dataset or _training_split(workshop.dataset))
+    _check_same_classes(chosen, workshop)
     noise = params.noise or task.defense.noise
     content = _training_content(task, chosen, workshop)
     target = workshop.options.cache.expanduser() / "models" / f"{fingerprint(content)}.safetensors"
@@ -128,6 +130,18 @@ def _train(
     except Exception as error:
         raise RunError(f"training plugin {training.name!r} failed on {label}: {error!r}") from error
     module.to("cpu")
+
+
+def _check_same_classes(chosen: Chosen, workshop: Workshop) -> None:
+    """A class folder missing in one split would shift all labels after it, unnoticed."""
+    images, inputs = chosen.images, workshop.inputs
+    if images.shape != inputs.shape:
+        raise InputError(f"training inputs have shape {images.shape}, evaluated ones {inputs.shape}")
+    if tuple(images.class_names) != workshop.class_names:
+        different = sorted(set(images.class_names) ^ set(workshop.class_names))
+        raise InputError(
+            f"training and evaluated inputs have different classes: {shorten(', '.join(different) or 'another order')}"
+        )
 
 
 def _training_split(dataset: Choice[Dataset]) -> Choice[Dataset]:

@@ -136,8 +136,14 @@ def _workshop(session: Session) -> Workshop:
     from robustbench_rs.evaluation.models import Workshop
 
     images = session.chosen.images
-    inputs = Inputs(images.shape, images.num_classes)
-    return Workshop(inputs, session.spec.dataset, session.spec.seed, session.devices[0], session.options)
+    return Workshop(
+        inputs=Inputs(tuple(images.shape), images.num_classes),
+        class_names=tuple(images.class_names),
+        dataset=session.spec.dataset,
+        seed=session.spec.seed,
+        device=session.devices[0],
+        options=session.options,
+    )
 
 
 def _task_row(task: Task, prepared: Prepared, session: Session) -> TaskRow:

@@ -44,8 +44,9 @@ TEST = Template('''\
 
 from __future__ import annotations
 
-from $module import $class_name
 from robustbench_rs.testing import check_component
+
+from $module import $class_name
 
 
 def test_conformance() -> None:

@@ -1,15 +1,11 @@
-"""Inverse of a distribution function as a table of cubics, evaluated on any device: the default sampler."""
+"""Inverse of a distribution function as a table of cubics, that any device can evaluate: the default sampler's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import torch
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -21,7 +17,7 @@ MAX_KNOTS = 200_000
 _CHECKS = np.array([0.125, 0.25, 0.5, 0.75, 0.875])
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class InverseTable:
     """Monotone Hermite cubics z(w) on ``knots`` of the signed tail mass w: u below 1/2, u - 1 above (exact in float64).
 
@@ -32,7 +28,6 @@ class InverseTable:
     knots: np.ndarray
     coefficients: np.ndarray
     error: float
-    _on_device: dict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def build(cls, quantile: Function, isf: Function, cdf: Function, sf: Function, density: Function) -> InverseTable:
@@ -45,32 +40,6 @@ class InverseTable:
         straddle = np.array([[lower.z[0]], [0.0], [0.0], [0.0]])  # never looked up: evaluate keeps w out of it
         coefficients = np.concatenate([_mirrored(upper), straddle, lower.coefficients()], axis=1)
         return cls(knots, coefficients, 2 * max(lower.error, upper.error) + SMALLEST)
-
-    def evaluate(self, u: torch.Tensor) -> torch.Tensor:
-        """z (float64) of ``u`` (float64 in (0, 1)), same shape and device."""
-        import torch
-
-        knots, coefficients = self._tensors(u.device)
-        w = torch.where(u < 0.5, u.clamp(min=SMALLEST), (u - 1.0).clamp(max=-SMALLEST))
-        i = torch.bucketize(w, knots).sub_(1).clamp_(0, len(knots) - 2)
-        t = w.sub_(knots[i])
-        z = coefficients[3][i]
-        for power in (2, 1, 0):
-            z = z.mul_(t).add_(coefficients[power][i])
-        return z
-
-    def _tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-        import torch
-
-        key = str(device)
-        if key not in self._on_device:
-            parts = (torch.from_numpy(array.copy()).to(device) for array in (self.knots, self.coefficients))
-            knots, coefficients = parts
-            self._on_device[key] = (knots, coefficients)
-        return self._on_device[key]
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_on_device": {}}
 
 
 class _Side:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from robustbench_rs.statistics.inverse_table import InverseTable
 from robustbench_rs.statistics.quadrature import Panels, gauss, integrate
-
-if TYPE_CHECKING:
-    import torch
 
 LogDensity = Callable[[np.ndarray], np.ndarray]
 
@@ -84,12 +80,8 @@ class TabulatedLaw:
 
     @property
     def sampler_error(self) -> float:
-        """``inverse_cdf(u)`` is a quantile of some u' with \\|u' - u\\| at most this; below 2^-25."""
+        """What ``table`` gives for u is a quantile of some u' with \\|u' - u\\| at most this; below 2^-25."""
         return self.table.error + self.u_error
-
-    def inverse_cdf(self, u: torch.Tensor) -> torch.Tensor:
-        """Quantiles of ``u`` (float64, in (0, 1), any shape and device), a new tensor, u-error ``sampler_error``."""
-        return self.table.evaluate(u)
 
     def density(self, z: np.ndarray) -> np.ndarray:
         """The normalised density, any shape; 0 outside the support."""

@@ -11,15 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_rs.cli import main
-
 SEED = 20_190_208
 KILLS = 4
 CHANGES = {
-    "dataset__limit": 40,
+    "dataset__limit": 20,
     "defenses__0__noise__sigma": [0.25, 0.5],
-    "defenses__0__model": {"name": "mlp", "training": {"name": "noise-augmentation", "epochs": 12}},
-    "certification__n": 4000,
+    "defenses__0__model": {"name": "mlp", "training": {"name": "noise-augmentation", "epochs": 6}},
+    "certification__n": 2000,
     "certification__norms": [1, 2, "inf"],
 }
 
@@ -37,34 +35,32 @@ def sampling_begun(run: Path) -> bool:
     return wal.exists() and wal.stat().st_size > 0
 
 
-@pytest.fixture
-def uninterrupted(world, tmp_path: Path) -> tuple[str, Path, float]:
-    """(spec, run, seconds) of a run with a cache of its own, so that training is repeated."""
-    spec = world.spec(**CHANGES)
-    begun = time.monotonic()
-    arguments = ["--cache", str(tmp_path / "first-cache"), "-q", "run", spec, "--out", "whole"]
-    assert main(arguments) == 0
-    return spec, world.folder / "whole", time.monotonic() - begun
+def finish(process: subprocess.Popen[str]) -> None:
+    """Wait for a run that nobody disturbs."""
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(uninterrupted, world, tmp_path: Path, start, results) -> None:
-    spec, whole, seconds = uninterrupted
+def test_killed_at_random_moments(world, tmp_path: Path, start, results) -> None:
+    """With caches of their own, so that training is interrupted too."""
+    spec = world.spec(**CHANGES)
+    begun = time.monotonic()
+    finish(start("--cache", tmp_path / "first-cache", "-q", "run", spec, "--out", "whole"))
+    seconds = time.monotonic() - begun
     moments = random.Random(SEED)
     arguments = ["--cache", tmp_path / "second-cache", "-q", "run", spec, "--out", "killed"]
     killed = 0
     for _ in range(KILLS):
         process = start(*arguments)
-        wait_for(lambda: (tmp_path / "second-cache").exists(), process)
+        wait_for((tmp_path / "second-cache").exists, process)
         time.sleep(moments.uniform(0, seconds / 2))
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
         killed += process.returncode == -signal.SIGKILL
     assert killed > 0
-    process = start(*arguments)
-    _, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (0, "")
-    assert results(world.folder / "killed") == results(whole)
+    finish(start(*arguments))
+    assert results(world.folder / "killed") == results(world.folder / "whole")
 
 
 @pytest.mark.slow
@@ -72,7 +68,7 @@ def test_killed_at_random_moments(uninterrupted, world, tmp_path: Path, start, r
     ("number", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
 )
 def test_stopped_politely(number: int, code: int, word: str, world, cli, start, results) -> None:
-    spec = world.spec(**{**CHANGES, "certification__n": 40_000})
+    spec = world.spec(**{**CHANGES, "certification__n": 20_000})
     process = start("run", spec, "--out", "stopped")
     wait_for(lambda: sampling_begun(world.folder / "stopped"), process)
     time.sleep(0.3)
@@ -81,8 +77,8 @@ def test_stopped_politely(number: int, code: int, word: str, world, cli, start, 
     assert (process.returncode, out) == (code, ""), err
     assert err == f"{word}: finished chunks are saved; the same command resumes\n"
     small = world.spec(**CHANGES)
-    assert cli("run", small, "--set", "certification.n=40000", "--out", "stopped").code == 0
-    assert cli("run", small, "--set", "certification.n=40000", "--out", "whole").code == 0
+    assert cli("run", small, "--set", "certification.n=20000", "--out", "stopped").code == 0
+    assert cli("run", small, "--set", "certification.n=20000", "--out", "whole").code == 0
     assert results(world.folder / "stopped") == results(world.folder / "whole")
 
 

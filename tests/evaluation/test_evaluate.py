@@ -103,7 +103,7 @@ def test_running_again_draws_nothing_and_changes_nothing(finished, options):
         assert store.costs() == costs
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Raised in the middle of a run."""
 
 
@@ -128,14 +128,14 @@ class StopAfter:
     def _count(self):
         self.steps -= 1
         if self.steps == 0:
-            raise Stop
+            raise StopError
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
 def test_an_interrupted_run_ends_as_if_it_had_not_been(finished, options, steps):
     from dataclasses import replace
 
-    with pytest.raises((Stop, RunError)):
+    with pytest.raises((StopError, RunError)):
         evaluate(SPEC, replace(options, progress=StopAfter(steps)))
     evaluate(SPEC, options)
     assert counts_of(options.out) == counts_of(finished)

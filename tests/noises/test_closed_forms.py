@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from pathlib import Path
 
@@ -23,7 +24,7 @@ COVERED = {("Gaussian", "2.0"), ("Laplace", "1.0"), ("Uniform", "1.0"), ("Unifor
 
 
 def test_reference_radii(data_dir: Path) -> None:
-    """Yang et al. 2020's code at d = 3,072, root mean square 0.5, for every norm in which these families have a theorem."""
+    """Yang et al. 2020's code at d = 3,072, sigma 0.5, in every norm in which these families have a theorem."""
     by_name = {family.__name__: family for family in FAMILIES}
     with (data_dir / "reference_radii.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if (row["noise"], row["adv"]) in COVERED]
@@ -103,7 +104,7 @@ def test_zero_without_a_majority(family: type[ProductNoise]) -> None:
 @settings(max_examples=150, deadline=None)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_order_of_norms_pa_and_scale(family: type[ProductNoise], p: float, q: float, scale: float, dim: int) -> None:
-    """A larger norm's ball contains a smaller one's: R1 >= R2 >= R3 >= Rinf; more confidence, more noise: more radius."""
+    """The balls grow with p: R1 >= R2 >= R3 >= Rinf; more confidence, more noise: more radius."""
     noise, unit = family(NoiseParams(scale=scale)), family(NoiseParams(scale=1.0))
     limits = np.sort(np.array([p, q]))
     found = []
@@ -115,7 +116,7 @@ def test_order_of_norms_pa_and_scale(family: type[ProductNoise], p: float, q: fl
         assert radius[0] <= radius[1]
         assert radius == pytest.approx(scale * other.radius(limits, 1 - limits), rel=1e-12)
         found.append(radius[1])
-    assert all(a >= b * (1 - 1e-12) for a, b in zip(found, found[1:], strict=False))
+    assert all(a >= b * (1 - 1e-12) for a, b in itertools.pairwise(found))
 
 
 def test_more_noise_of_another_family_is_not_more_radius_in_l2() -> None:

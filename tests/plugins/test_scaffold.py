@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,13 @@ def test_a_new_package_installs_and_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_is_clean(kind: str, tmp_path: Path) -> None:
-    write_package(kind, "my-thing", tmp_path)
-    root = Path(__file__).resolve().parents[2]
-    for command in (["check"], ["format", "--check"]):
-        arguments = [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", str(root / "pyproject.toml")]
-        done = subprocess.run([*arguments, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60)
+    """By the rules of this project, in a project of its own."""
+    folder = write_package(kind, "my-thing", tmp_path)
+    config = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["tool"]["ruff"]
+    rules = ["--select", ",".join(config["lint"]["select"]), "--ignore", ",".join(config["lint"]["ignore"])]
+    for command in (["check", *rules], ["format", "--check"]):
+        arguments = [sys.executable, "-m", "ruff", *command, "--no-cache", "--isolated", "--line-length", "120"]
+        done = subprocess.run([*arguments, "."], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stdout
 
 

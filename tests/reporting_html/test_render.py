@@ -148,10 +148,8 @@ def test_the_best_value_is_marked_in_words(make_report: Make) -> None:
 
 def test_no_radius_of_the_gallery_is_rounded_up(make_report: Make) -> None:
     report = make_report()
-    for item in report.gallery:
-        report_of_one = replace(report, gallery=[replace(item, radius=0.4399999)])
-        break
-    assert "radius 0.439 " in visible(render(report_of_one))
+    one = replace(report.gallery[-1], radius=0.4399999)
+    assert "radius 0.439 " in visible(render(replace(report, gallery=[one])))
 
 
 def test_it_says_what_the_failure_probability_covers(make_report: Make) -> None:
@@ -175,6 +173,17 @@ def test_histograms_count_every_certificate_at_or_under_its_radius(make_report: 
             for bar in histogram.bars:
                 inside = [row for row in rows if not row.abstained and float(bar.low) <= row.radius < float(bar.high)]
                 assert (bar.correct, bar.wrong) == (sum(r.correct for r in inside), sum(not r.correct for r in inside))
+
+
+def test_a_radius_on_an_edge_belongs_to_the_bin_above_it(make_report: Make) -> None:
+    report = make_report(n=20)
+    where = report.certificates[0].setting
+    rows = [replace(report.certificates[0], abstained=False, correct=True, radius=r) for r in (0.0, 0.1, 0.3, 1.2)]
+    catalogue = Catalogue(report)
+    (found,) = histograms(replace(report, certificates=rows), catalogue, catalogue.groups).values()
+    (histogram,) = found.settings
+    assert histogram.shown.setting == where
+    assert [float(bar.low) for bar in histogram.bars] == [0.0, 0.1, 0.3, 1.2]
 
 
 def test_names_are_told_apart_by_parameters_then_source_then_solver() -> None:

@@ -54,13 +54,13 @@ def test_counts_do_not_depend_on_the_batch_size(batch_size):
 
 
 @given(order=st.permutations(REQUESTS), batch_size=st.integers(1, 70), threads=st.sampled_from([1, 2]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_counts_do_not_depend_on_the_order(order, batch_size, threads):
     assert counted(make_job(order, batch_size=batch_size, threads=threads)) == whole()
 
 
 @given(cuts=st.tuples(*[st.integers(0, request.stop) for request in REQUESTS]), batch_size=st.integers(1, 70))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_an_interruption_at_any_draw_changes_nothing(cuts, batch_size):
     before = [replace(request, stop=cut) for request, cut in zip(REQUESTS, cuts, strict=True)]
     after = [replace(request, start=cut) for request, cut in zip(REQUESTS, cuts, strict=True)]

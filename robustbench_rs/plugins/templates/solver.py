@@ -19,17 +19,11 @@ class Example(Solver):
             return "only norms up to 2 follow from l2"
         return None if noise.closed_form(2, dim) is not None else f"{noise.name} noise has no closed form in l2"
 
-    def radii(
-        self,
-        noise: Noise,
-        norm: float,
-        dim: int,
-        p_lower: np.ndarray,
-        p_upper: np.ndarray,  # noqa: ARG002
-    ) -> Radii:
+    def radii(self, noise: Noise, norm: float, dim: int, p_lower: np.ndarray, p_upper: np.ndarray) -> Radii:
         """Radii (m,) for limits (m,), rounded down; 0 where nothing can be certified."""
         form = noise.closed_form(2, dim)
-        assert form is not None, "refusal() was not asked"
+        if form is None or norm > 2:
+            raise ValueError(self.refusal(noise, norm, dim))
         certified = p_lower > p_upper
         radius = np.zeros_like(p_lower)
         radius[certified] = form.radius(p_lower[certified], p_upper[certified])

@@ -94,7 +94,7 @@ def _group_histograms(members: Sequence[tuple[Shown, Sequence[CertificateRow]]])
 def _binned(rows: Sequence[CertificateRow], edges: Sequence[Decimal], correct: bool) -> np.ndarray:
     """Counts (bins,) of certificates with edge[i] <= radius < edge[i + 1]."""
     radii = np.array([row.radius for row in rows if not row.abstained and row.correct == correct])
-    places = np.searchsorted([float(edge) for edge in edges], radii, side="left") - 1
+    places = np.searchsorted([float(edge) for edge in edges], radii, side="right") - 1
     counted: np.ndarray = np.bincount(np.clip(places, 0, len(edges) - 2), minlength=len(edges) - 1)
     return counted
 
