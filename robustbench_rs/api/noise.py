@@ -145,16 +145,26 @@ class ProductNoise(Noise):
         from robustbench_rs.api.inverse_cdf import inverse_cdf
 
         z = inverse_cdf(self.law.table, uniform(shape, generator, device))
-        return z.mul_(self.scale).to(dtype)
+        return z.mul_(self.scale).to(dtype).to(device)
 
     def closed_form(self, norm: float, dim: int) -> ClosedForm | None:  # noqa: ARG002
         """l1 for symmetric log-concave noise: R = (F^-1(pA) - F^-1(pB)) / 2 (Yang et al. 2020, Theorem 4.2)."""
         if norm != 1 or not (self.symmetric and self.log_concave):
             return None
-        return ClosedForm(self._l1_radius, "i.i.d. symmetric log-concave noise, l1: one coordinate is worst")
+        source = "i.i.d. symmetric log-concave noise, l1: one coordinate is worst"
+        return ClosedForm(self._l1_radius, source, upper=self._l1_upper)
 
     def _l1_radius(self, p_lower: np.ndarray, p_upper: np.ndarray) -> np.ndarray:
-        error = self.quantile_error
+        from robustbench_rs.statistics.rounding import down
+
+        return down(self._l1_half_width(p_lower, p_upper, self.quantile_error))
+
+    def _l1_upper(self, p_lower: np.ndarray, p_upper: np.ndarray) -> np.ndarray:
+        from robustbench_rs.statistics.rounding import up
+
+        return up(self._l1_half_width(p_lower, p_upper, -self.quantile_error))
+
+    def _l1_half_width(self, p_lower: np.ndarray, p_upper: np.ndarray, error: float) -> np.ndarray:
         upper = self.quantile(np.clip(p_lower - error, 0.0, 1.0))
         lower = self.quantile(np.clip(p_upper + error, 0.0, 1.0))
         return np.asarray(self.scale * (upper - lower) / 2)

@@ -105,6 +105,8 @@ def source(kind: str, name: str) -> str:
         raise InputError(f"unknown kind {shorten(kind)}; known: {', '.join(KINDS)}")
     text = (files("robustbench_rs.plugins") / "templates" / f"{kind}.py").read_text(encoding="utf-8")
     text = text.replace('"example"', f'"{name}"').replace('"example.txt"', f'"{name}.txt"')
+    # Here robustbench_rs is this project's own; for its plugins it is a third party's, like numpy.
+    text = re.sub(r"^((?:import numpy|from pydantic).*\n)\n(?=from robustbench_rs)", r"\1", text, flags=re.MULTILINE)
     return re.sub(r"\bExample\b", class_name(name), text)
 
 

@@ -37,7 +37,7 @@ class InverseTable:
         lower = _Side(quantile, cdf, density).refined(mass)
         upper = _Side(lambda mass: -isf(mass), lambda z: sf(-z), lambda z: density(-z)).refined(mass)
         knots = np.concatenate([-upper.mass[::-1], lower.mass])
-        straddle = np.array([[lower.z[0]], [0.0], [0.0], [0.0]])  # never looked up: evaluate keeps w out of it
+        straddle = np.array([[lower.z[0]], [0.0], [0.0], [0.0]])  # never looked up: w stays out of it
         coefficients = np.concatenate([_mirrored(upper), straddle, lower.coefficients()], axis=1)
         return cls(knots, coefficients, 2 * max(lower.error, upper.error) + SMALLEST)
 

@@ -44,7 +44,7 @@ def check(noise: Noise, label: str) -> list[CheckResult]:
     except Exception as error:
         return [*results, CheckResult(name, False, f"{type(error).__name__}: {error}")]
     results.append(CheckResult(name, True))
-    return results + run(LAW, Product(noise, law), label) + run(sampler.AGAINST_CDF, noise, label)
+    return results + run(LAW, Product(noise, law), label) + run(sampler.AGAINST_CDF, sampler.Sampled(noise), label)
 
 
 def _cdf(product: Product) -> str | None:

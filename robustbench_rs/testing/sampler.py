@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,42 +66,54 @@ def _advances(noise: Noise) -> str | None:
     return "two calls with one generator give the same draws" if torch.equal(first, second) else None
 
 
-def _distribution(noise: ProductNoise) -> str | None:
+@dataclass(frozen=True)
+class Sampled:
+    """A noise with one large sample of z, drawn when first looked at."""
+
+    noise: ProductNoise
+
+    @cached_property
+    def z(self) -> np.ndarray:
+        return _draw(self.noise).numpy().reshape(ROWS, -1) / self.noise.scale
+
+
+def _distribution(sampled: Sampled) -> str | None:
     """Dvoretzky-Kiefer-Wolfowitz-Massart: P(sup abs(F_n - F) > t) <= 2 exp(-2 n t^2), exact for every n."""
-    z = np.sort(_draw(noise).numpy().ravel() / noise.scale)
+    z = np.sort(sampled.z.ravel())
     n = len(z)
-    cdf, steps = noise.cdf(z), np.arange(n + 1) / n
+    cdf, steps = sampled.noise.cdf(z), np.arange(n + 1) / n
     distance = float(max(np.max(steps[1:] - cdf), np.max(cdf - steps[:-1])))
     limit = math.sqrt(math.log(2 / FALSE_ALARM) / (2 * n)) + ROUNDING
     return None if distance <= limit else f"draws differ from the cdf by {distance:.4f} (limit {limit:.4f}, n = {n})"
 
 
-def _tails(noise: ProductNoise) -> str | None:
+def _tails(sampled: Sampled) -> str | None:
     """Exact binomial limits for the number of draws beyond four quantiles on either side."""
-    z = _draw(noise).numpy().ravel() / noise.scale
+    z = sampled.z
     for mass in (1e-1, 1e-2, 1e-3, 1e-4):
-        below, above = noise.quantile(np.array([mass, 1 - mass]))
+        below, above = sampled.noise.quantile(np.array([mass, 1 - mass]))
         for side, count in (("lower", int(np.sum(z < below))), ("upper", int(np.sum(z > above)))):
-            share = FALSE_ALARM / 16
-            if (
-                not lower_limit(count, len(z), share) <= mass + ROUNDING
-                or not upper_limit(count, len(z), share) >= mass - ROUNDING
-            ):
-                return f"{count} of {len(z)} draws lie in the {side} tail of mass {mass:g}"
+            if not _plausible(count, z.size, mass, FALSE_ALARM / 16):
+                return f"{count} of {z.size} draws lie in the {side} tail of mass {mass:g}"
     return None
 
 
-def _independent(noise: ProductNoise) -> str | None:
+def _independent(sampled: Sampled) -> str | None:
     """Neighbours, in a row or in a column, lie on the same side of the median half of the time."""
-    high = _draw(noise).numpy().reshape(ROWS, -1) / noise.scale > float(noise.quantile(np.array(0.5)))
+    high = sampled.z > float(sampled.noise.quantile(np.array(0.5)))
     for name, first, second in (
         ("coordinates", high[:, ::2], high[:, 1::2]),
         ("draws", high[::2], high[1::2]),
     ):
-        count, n, share = int(np.sum(first == second)), first.size, FALSE_ALARM / 4
-        if not lower_limit(count, n, share) <= 0.5 + ROUNDING or not upper_limit(count, n, share) >= 0.5 - ROUNDING:
+        count, n = int(np.sum(first == second)), first.size
+        if not _plausible(count, n, 0.5, FALSE_ALARM / 4):
             return f"neighbouring {name} are dependent: {count} of {n} pairs lie on the same side of the median"
     return None
+
+
+def _plausible(count: int, n: int, p: float, share: float) -> bool:
+    """Both one-sided limits of the count's probability, each at level ``share``, allow ``p``."""
+    return bool(lower_limit(count, n, share) <= p + ROUNDING and upper_limit(count, n, share) >= p - ROUNDING)
 
 
 CHECKS: dict[str, Check[Noise]] = {
@@ -107,7 +121,7 @@ CHECKS: dict[str, Check[Noise]] = {
     "sample is reproducible": _reproducible,
     "sample advances its generator": _advances,
 }
-AGAINST_CDF: dict[str, Check[ProductNoise]] = {
+AGAINST_CDF: dict[str, Check[Sampled]] = {
     "sample follows the cdf": _distribution,
     "sample has the tails of the cdf": _tails,
     "sample has independent coordinates": _independent,

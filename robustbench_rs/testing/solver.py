@@ -15,7 +15,7 @@ from robustbench_rs.testing.result import Check, CheckResult, run
 NORMS = (1.0, 2.0, math.inf)
 DIMS = (1, 16)
 P_LOWER = np.array([0.5, 0.5001, 0.6, 0.75, 0.9, 0.99, 0.999])
-SLACK = 1e-9
+SLACK = 1e-12
 
 
 class ReferenceGaussian(ProductNoise):

@@ -16,6 +16,7 @@ from robustbench_rs.api import Report
 from robustbench_rs.api.report import Flag, Setting, Share
 from robustbench_rs_plugins.reporters.html import Html
 from robustbench_rs_plugins.reporters.page.embed import json_for_script, script_text
+from robustbench_rs_plugins.reporters.page.facts import fold
 from robustbench_rs_plugins.reporters.page.histogram import histograms
 from robustbench_rs_plugins.reporters.page.settings import Catalogue, unique_names
 
@@ -204,6 +205,25 @@ def test_a_report_without_extras_renders(make_report: Make) -> None:
     text = visible(render(bare))
     assert "Gallery" not in text
     assert "Paired tests" not in text
+
+
+def test_a_long_remark_folds_without_losing_a_word(make_report: Make) -> None:
+    long = "155 of 389 radii are impossible at sigma = 0.25. They are " + ", ".join(map(str, range(900, 1100))) + "."
+    head, rest = fold(long)
+    assert head == "155 of 389 radii are impossible at sigma = 0.25."
+    assert f"{head} {rest}" == long
+    assert fold(long[:200]) == (long[:200], "")
+    assert fold("x" * 400) == ("x" * 400, "")
+    report = replace(make_report(n=20), flags=[Flag("digits-run", "impossible radii", long)])
+    assert rest in visible(render(report))
+
+
+def test_radii_as_printed_are_explained_where_they_occur(make_report: Make) -> None:
+    report = make_report(n=20)
+    explained = "taken from a published log as it stands there; may be rounded up"
+    assert explained not in visible(render(report))
+    printed = [replace(row, guarantee="as printed") for row in report.summary]
+    assert explained in visible(render(replace(report, summary=printed)))
 
 
 def test_an_empty_report_renders() -> None:

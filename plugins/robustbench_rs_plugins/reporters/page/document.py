@@ -81,6 +81,7 @@ def _content(report: Report, catalogue: Catalogue) -> dict[str, Any]:
         "budget": budget(report),
         "protocol": merged(report.protocol),
         "environment": merged(report.environment),
+        "guarantees": {row.guarantee for row in report.summary},
         "lead": _lead(report, catalogue),
     }
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from robustbench_rs.api import Report
 from robustbench_rs.api.report import ENVELOPE
 
+LONG = 200
+"""Characters of a remark that are shown at once."""
+
 
 @dataclass(frozen=True)
 class Value:
@@ -48,9 +51,10 @@ def budget(report: Report) -> list[Fact]:
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing that a reader must know, and of which sources."""
+    """One thing that a reader must know, and of which sources. ``rest``: what a long message may fold away."""
 
     message: str
+    rest: str
     sources: list[str]
 
 
@@ -73,10 +77,19 @@ def remarks(report: Report) -> list[Remarks]:
         Remarks(
             kind,
             len(set(_chain(messages.values()))),
-            [Remark(message, _named(sources, everywhere)) for message, sources in messages.items()],
+            [Remark(*fold(message), _named(sources, everywhere)) for message, sources in messages.items()],
         )
         for kind, messages in kinds.items()
     ]
+
+
+def fold(message: str) -> tuple[str, str]:
+    """A message in two parts, the first short; cut after a sentence, else between words, and never when short."""
+    if len(message) <= LONG:
+        return message, ""
+    head = message[: LONG * 2 // 3]
+    end = head.rfind(". ") + 1 or head.rfind(" ")
+    return (message[:end], message[end:].strip()) if end > 0 else (message, "")
 
 
 def _named(sources: Iterable[str], everywhere: set[str]) -> list[str]:

@@ -11,8 +11,6 @@ from robustbench_rs.api.report import CertifiedAccuracy, Summary
 from robustbench_rs_plugins.reporters.page import numbers
 from robustbench_rs_plugins.reporters.page.settings import Catalogue, Group, Shown, params_text
 
-HEADLINE_RADII = 2
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -147,13 +145,13 @@ def headline(table: AccuracyTable, summary: Sequence[SummaryRow]) -> Headline:
 
 
 def _headline_columns(table: AccuracyTable) -> list[int]:
-    """The first radius above 0 and the middle one, of those where something is still certified."""
+    """The first radius above 0 and one further out, of those where something is still certified."""
     alive = [
         column
         for column, radius in enumerate(table.radii)
         if float(radius) > 0 and any(_certifies(row.cells[column]) for row in table.rows)
     ]
-    return sorted({alive[0], alive[len(alive) // 2]})[:HEADLINE_RADII] if alive else []
+    return sorted({alive[0], alive[min(len(alive) - 1, max(1, len(alive) // 3))]}) if alive else []
 
 
 def _certifies(cell: Cell | None) -> bool:
