@@ -1,9 +1,9 @@
 """The upper tail of the binomial law and its inverse, to nearly full float64 precision.
 
-``scipy.special.betaincinv`` errs by up to 2.5e-10 relative for n up to 1e7 at everyday levels, and returns NaN or
-values without a correct digit for levels below 1e-90 (measured, scipy 1.17). Here the binomial probability comes from
-Loader's saddle-point expansion ("Fast and accurate computation of binomial probabilities", 2000), whose error does not
-grow with n, and the tail from an integral over the log odds theta = ln(p / q), q = 1 - p:
+``scipy.special.betaincinv`` errs by up to 2.5e-10 relative for n up to 1e7 (4e-11 at levels below 1e-3), and returns
+NaN or values without a correct digit for levels below 1e-90 (measured, scipy 1.17). Here the binomial probability comes
+from Loader's saddle-point expansion ("Fast and accurate computation of binomial probabilities", 2000), whose error does
+not grow with n, and the tail from an integral over the log odds theta = ln(p / q), q = 1 - p:
 
     P(Bin(n, p) >= k) = k q b(k; n, p) integral over s > 0 of exp(-D(s)),   D(s) = k s + (n + 1) ln(q + p exp(-s)),
 

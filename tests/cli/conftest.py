@@ -32,7 +32,7 @@ SPEC: dict[str, Any] = {
     ],
     "certification": {"n0": 10, "n": 60, "norms": [2]},
     "report": {"formats": ["csv"]},
-    "executor": "local",
+    "executor": {"name": "local", "batch_size": 256},
 }
 SCRIPT = "import sys; from robustbench_rs.cli import main; sys.exit(main())"
 """What the installed script does."""
