@@ -80,6 +80,11 @@ class Predicted:
     abstained: np.ndarray
     p_value: np.ndarray
 
+    def correct(self, labels: np.ndarray) -> np.ndarray:
+        """Not abstained, and the class is the label (m,), bool."""
+        correct: np.ndarray = ~self.abstained & (self.predictions == labels)
+        return correct
+
 
 def predict(counts: np.ndarray, alpha: float) -> Predicted:
     """Return the top class of ``counts`` (m, K) unless a fair coin between the top two explains them (p > alpha)."""

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from robustbench_rs.api import Params, Report
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.importing import read_imported
-from robustbench_rs.evaluation.source import Stored, read_source
+from robustbench_rs.evaluation.source import read_source
+from robustbench_rs.evaluation.task_results import Stored
 from robustbench_rs.plugins import Registry
 from robustbench_rs.reporting import build_report
 from robustbench_rs.results import Source

@@ -16,7 +16,8 @@ from robustbench_rs.evaluation.gallery import choose_pictures, draw_pictures, pi
 from robustbench_rs.evaluation.loading import Run, read_run, read_stored
 from robustbench_rs.evaluation.options import RunOptions
 from robustbench_rs.evaluation.plan import Task, fingerprint, plan, stage_draws
-from robustbench_rs.evaluation.source import certificate_rows, read_tasks
+from robustbench_rs.evaluation.source import certificate_rows
+from robustbench_rs.evaluation.task_results import read_tasks
 from robustbench_rs.evaluation.tracking import RunningAccuracy
 from robustbench_rs.plugins import Registry
 from robustbench_rs.reporting import write_report
@@ -235,6 +236,9 @@ def _draw(task: Task, row: TaskRow, prepared: Prepared, requests: tuple[StageReq
 def _store_derived(session: Session) -> None:
     """Certificates and pictures, made again from the counts."""
     store = session.store
+    looks, n = store.meta("looks") or [], session.spec.certification.n
+    if n not in looks:
+        store.set_meta({"looks": [*looks, n]})
     tasks = read_tasks(store, read_stored(store, session.registry))
     store.replace_certificates(certificate_rows(tasks))
     for task in tasks:

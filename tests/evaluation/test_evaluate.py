@@ -154,7 +154,9 @@ def test_more_inputs_levels_and_draws_extend_the_stored_counts(finished, options
     for key, (_, blob) in old.items():
         assert (np.frombuffer(new[key][1], dtype="<i8") >= np.frombuffer(blob, dtype="<i8")).all()
     fresh = RunOptions(out=options.out.with_name("whole"), cache=options.cache)
-    evaluate(bigger, fresh)
+    whole = evaluate(bigger, fresh)
+    assert [flag.kind for flag in load_run(options.out).source.flags] == ["extended"]
+    assert not whole.source.flags
     assert counts_of(fresh.out) == new
     assert tables_of(fresh.out) == tables_of(options.out)
 
@@ -272,7 +274,7 @@ def test_python_api_certifies_what_the_spec_does(finished, cache):
     [weights] = [
         path.with_suffix(".safetensors")
         for path in (cache / "models").glob("*.json")
-        if (content := json.loads(path.read_text()))["noise"]["sigma"] == 0.25
+        if ((content := json.loads(path.read_text()))["noise"] or {}).get("sigma") == 0.25
         and content["model"]["training"]["epochs"] == 2
         and content["seed"] == 0
     ]

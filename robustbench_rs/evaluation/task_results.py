@@ -1,0 +1,191 @@
+"""What the counts of one task say: certificates in every norm, by every solver asked for. No model, no torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from robustbench_rs.api import Bound, Choice, ChoiceOf, Noise
+from robustbench_rs.api.report import norm_name
+from robustbench_rs.errors import InputError
+from robustbench_rs.evaluation.certify import (
+    Bounded,
+    Predicted,
+    bound_counts,
+    certified_radii,
+    largest_attainable,
+    predict,
+)
+from robustbench_rs.evaluation.plan import CLEAN, ESTIMATION, PREDICTION, SELECTION
+from robustbench_rs.evaluation.solving import Solved
+from robustbench_rs.plugins import Registry
+from robustbench_rs.results import Measured
+from robustbench_rs.spec import Certification, Prediction
+from robustbench_rs.store import RunStore, TaskRow
+
+NOISE = TypeAdapter(Annotated[Choice[Noise], ChoiceOf("noise")])
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a store says of its whole run."""
+
+    name: str
+    dataset: Mapping[str, Any]
+    certification: Certification
+    prediction: Prediction | None
+    registry: Registry
+
+    @property
+    def dim(self) -> int:
+        return math.prod(self.dataset["shape"])
+
+    @property
+    def bound(self) -> Bound:
+        return self.certification.bound.make()
+
+
+@dataclass(frozen=True)
+class TaskCounts:
+    """Counts of the inputs of one task whose draws are complete: indices and labels (m,), stage -> counts (m, K)."""
+
+    row: TaskRow
+    noise: Choice[Noise] | None
+    indices: np.ndarray
+    labels: np.ndarray
+    stages: Mapping[str, np.ndarray]
+    missing: int
+
+    @property
+    def clean_correct(self) -> np.ndarray:
+        correct: np.ndarray = self.stages[CLEAN].argmax(axis=1) == self.labels
+        return correct
+
+
+@dataclass(frozen=True)
+class TaskResults:
+    """A task with what its counts say: one :class:`Measured` per norm and solver, and why others gave no radius."""
+
+    counts: TaskCounts
+    measured: Sequence[Measured]
+    refusals: Sequence[str]
+
+
+def read_tasks(store: RunStore, stored: Stored) -> list[TaskResults]:
+    """Results of every task that has at least one complete input."""
+    tasks = [read_counts(store, row, stored) for row in store.tasks()]
+    return [TaskResults(counts, *_measure(store, counts, stored)) for counts in tasks]
+
+
+def read_counts(store: RunStore, row: TaskRow, stored: Stored) -> TaskCounts:
+    """The task's counts, restricted to the inputs for which every stage has all its draws."""
+    choice = row.details["noise"]
+    noise = None if choice is None else _noise(choice, stored.registry)
+    needed: dict[str, int] = {
+        key: n for key, n in (store.meta("draws") or {}).items() if noise is not None or key == CLEAN
+    }
+    by_stage = {stage: store.counts(row.id, stage) for stage in needed}
+    inputs = store.inputs()
+    done = [
+        all(i in by_stage[stage] and by_stage[stage][i].sum() == n for stage, n in needed.items())
+        for i in inputs.indices.tolist()
+    ]
+    indices = inputs.indices[done]
+    stages = {stage: _stack([counts[i] for i in indices.tolist()]) for stage, counts in by_stage.items()}
+    return TaskCounts(row, noise, indices, inputs.labels[done], stages, len(done) - int(np.sum(done)))
+
+
+def _measure(store: RunStore, counts: TaskCounts, stored: Stored) -> tuple[list[Measured], list[str]]:
+    if counts.noise is None or not len(counts.indices):
+        return [], []
+    certification = stored.certification
+    noise, bound, alpha = counts.noise.make(), stored.bound, certification.alpha
+    bounded = bound_counts(counts.stages[SELECTION], counts.stages[ESTIMATION], bound, alpha)
+    n, num_classes = int(counts.stages[ESTIMATION][0].sum()), counts.stages[ESTIMATION].shape[1]
+    limit = largest_attainable(n, bound, alpha, num_classes)
+    costs = [cost for cost in store.costs() if cost.task == counts.row.id and cost.stage != PREDICTION]
+    found: list[Measured] = []
+    refusals: list[str] = []
+    for norm in certification.norms:
+        solved, refused = certified_radii(bounded, certification.solvers, stored.registry, noise, norm, stored.dim)
+        limits, _ = certified_radii(limit, certification.solvers, stored.registry, noise, norm, stored.dim)
+        refusals += [f"norm {norm_name(norm)}, solver {item.asked}: {item.reason}" for item in refused]
+        for radii, largest in zip(solved, limits, strict=True):
+            one = _measured(counts, bounded, radii, norm, stored)
+            found.append(
+                _with_cost(one, float(largest.radius[0]), sum(c.samples for c in costs), sum(c.seconds for c in costs))
+            )
+    return found, refusals
+
+
+def _measured(counts: TaskCounts, bounded: Bounded, radii: Solved, norm: float, stored: Stored) -> Measured:
+    assert counts.noise is not None
+    return Measured(
+        defense=counts.row.defense,
+        dataset=stored.dataset["label"],
+        data_digest=stored.dataset["digest"],
+        noise=counts.noise.name,
+        noise_params=noise_params(counts.noise),
+        sigma=counts.noise.make().sigma,
+        norm=norm,
+        solver=radii.asked,
+        n0=int(counts.stages[SELECTION][0].sum()),
+        n=int(counts.stages[ESTIMATION][0].sum()),
+        alpha=stored.certification.alpha,
+        bound=stored.certification.bound.name,
+        indices=counts.indices,
+        labels=counts.labels,
+        predictions=bounded.predictions,
+        abstained=bounded.abstained,
+        radius=np.where(bounded.abstained, 0.0, radii.radius),
+        guarantee=[radii.guarantee] * len(counts.indices),
+        solver_used=radii.used,
+        p_lower=bounded.p_lower,
+        p_upper=bounded.p_upper,
+        clean_correct=counts.clean_correct,
+        smoothed_accuracy=_smoothed_accuracy(counts, stored),
+    )
+
+
+def _with_cost(measured: Measured, max_radius: float, samples: int, seconds: float) -> Measured:
+    per_input = np.full(len(measured.indices), seconds / len(measured.indices))
+    return replace(measured, max_radius=max_radius, samples=samples, seconds=seconds, seconds_per_input=per_input)
+
+
+def predicted(counts: TaskCounts, stored: Stored) -> Predicted | None:
+    """PREDICT on every complete input; None when the spec did not ask for it."""
+    if stored.prediction is None or PREDICTION not in counts.stages or not len(counts.indices):
+        return None
+    return predict(counts.stages[PREDICTION], stored.prediction.alpha)
+
+
+def _smoothed_accuracy(counts: TaskCounts, stored: Stored) -> float | None:
+    found = predicted(counts, stored)
+    return None if found is None else float(np.mean(found.correct(counts.labels)))
+
+
+def _noise(canonical: Mapping[str, Any], registry: Registry) -> Choice[Noise]:
+    try:
+        return NOISE.validate_python(dict(canonical), context={"directory": registry})
+    except ValueError as error:
+        raise InputError(
+            f"the run's noise {canonical['name']!r} cannot be made here (give its file with -p?): {error}"
+        ) from error
+
+
+def noise_params(noise: Choice[Noise]) -> str:
+    return params_json(noise.canonical())
+
+
+def params_json(canonical: Mapping[str, Any]) -> str:
+    return json.dumps({key: value for key, value in canonical.items() if key != "name"}, sort_keys=True)
+
+
+def _stack(rows: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.int64)
