@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Set before anything imports torch, and inherited by every process that a test starts. Test models are tiny, and two
+# OpenMP threads that share a core with another test's wait for each other a hundred times longer than they work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -17,12 +21,3 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is absent: {folder} is no folder; set ROBUSTBENCH_RS_DATA to where it lies")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _few_threads() -> None:
-    """Two threads at most: tests measure correctness, and runners are small."""
-    import torch
-
-    if torch.get_num_threads() > 2:
-        torch.set_num_threads(2)

@@ -85,6 +85,14 @@ class World:
         return str(self.write(name, source))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """So small models gain nothing from a second thread, and processes beside this one lose by it."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Equal trainings run once for all tests."""

@@ -67,7 +67,7 @@ def test_killed_at_random_moments(world, tmp_path: Path, start, results) -> None
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
 )
-def test_stopped_politely(number: int, code: int, word: str, world, cli, start, results) -> None:
+def test_stopped_politely(number: int, code: int, word: str, world, start, results) -> None:
     spec = world.spec(**{**CHANGES, "certification__n": 20_000})
     process = start("run", spec, "--out", "stopped")
     wait_for(lambda: sampling_begun(world.folder / "stopped"), process)
@@ -76,9 +76,8 @@ def test_stopped_politely(number: int, code: int, word: str, world, cli, start, 
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, ""), err
     assert err == f"{word}: finished chunks are saved; the same command resumes\n"
-    small = world.spec(**CHANGES)
-    assert cli("run", small, "--set", "certification.n=20000", "--out", "stopped").code == 0
-    assert cli("run", small, "--set", "certification.n=20000", "--out", "whole").code == 0
+    for out in ("stopped", "whole"):
+        finish(start("run", spec, "--out", out))
     assert results(world.folder / "stopped") == results(world.folder / "whole")
 
 

@@ -79,9 +79,34 @@ def test_draws_come_from_the_generator_alone(draw):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("draw", [normal, exponential])
-def test_float32_is_the_rounded_float64(draw):
-    assert torch.equal(draw((999,), generator(), torch.float32), draw((999,), generator()).float())
+def normal32(shape, source):
+    return normal(shape, source, torch.float32)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_float32_normals_have_the_law_and_its_tails(seed):
+    values = normal32((4_000_000,), generator(seed)).numpy().astype(np.float64)
+    assert stats.kstest(values[:SIZE], "norm").pvalue > FALSE_ALARM
+    for tail in (1e-2, 1e-4, 1e-5, stats.norm.sf(4.5), 1e-6):
+        for beyond in ((values > stats.norm.isf(tail)).sum(), (values < stats.norm.ppf(tail)).sum()):
+            assert stats.binomtest(int(beyond), values.size, tail).pvalue > FALSE_ALARM
+
+
+def test_what_is_drawn_again_beyond_the_threshold_has_the_exact_tail(monkeypatch):
+    """With the threshold at 1 a third of all values takes the path that replaces torch's cut tail."""
+    plain = torch.empty(SIZE).normal_(generator=generator()).numpy()
+    monkeypatch.setattr(draws, "TAIL", 1.0)
+    values = normal32((SIZE,), generator()).numpy().astype(np.float64)
+    again = np.abs(plain) > 1.0
+    assert (values[~again] == plain[~again]).all()
+    assert (np.sign(values) == np.sign(plain)).all()
+    mass = stats.norm.sf(np.abs(values[again])) / stats.norm.sf(1.0)
+    assert stats.kstest(mass, "uniform").pvalue > FALSE_ALARM
+    assert abs(stats.spearmanr(np.abs(plain[again]), mass).statistic) < 6 / np.sqrt(again.sum())
+
+
+def test_float32_exponentials_are_the_rounded_float64_ones():
+    assert torch.equal(exponential((999,), generator(), torch.float32), exponential((999,), generator()).float())
 
 
 @pytest.mark.parametrize("draw", [normal, exponential, signs, uniform])

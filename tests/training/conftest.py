@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,6 @@ from torch import nn
 
 from robustbench_rs.api import ArrayImages, Images, Noise, NoiseParams, Progress, SilentProgress, TrainingRun
 from robustbench_rs_plugins.datasets.digits import Digits
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """These networks are too small for more, and threads that wait for a busy core spin."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class PlainGaussian(Noise):
