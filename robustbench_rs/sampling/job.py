@@ -80,7 +80,10 @@ class SamplingJob(Job):
         keep_freed_memory(target)
         with threads(self.threads), evaluating(self.module), torch.inference_mode():
             classifier = Classifier(self.module.to(target), self.num_classes)
-            return replace(self, batch_size=calibrate(classifier, tuple(self.images.shape), self.draws, target))
+            batch_size = calibrate(classifier, tuple(self.images.shape), self.draws, target)
+        # The job may now be sent to processes of other devices, and its pickle must not need this one.
+        self.module.to("cpu")
+        return replace(self, batch_size=batch_size)
 
     def run(self, device: str, emit: Callable[[Chunk], None]) -> None:
         """Draw and count on ``device``, in the order of the requests.

@@ -171,7 +171,7 @@ from robustbench_rs.api import ArrayImages
 class Bad(Dataset):
     name = "bad"
     def load(self, split):
-        return ArrayImages(np.full((3, 1, 8, 8), np.nan, np.float32), np.zeros(3, int), list("abcdefghij"))
+        return ArrayImages(np.full((3, 1, 8, 8), np.nan, np.float32), np.zeros(3, int), [str(i) for i in range(10)])
 @hookimpl
 def robustbench_rs_datasets(): return [Bad]
 """,

@@ -54,8 +54,12 @@ def test_same_bits(colours: Images, make_run: MakeRun, settings: dict[str, Any],
 
 
 def test_same_bits_with_two_threads(colours: Images, make_run: MakeRun) -> None:
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
-    test_same_bits(colours, make_run, SETTINGS[0], 130)
+    try:
+        test_same_bits(colours, make_run, SETTINGS[0], 130)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_interrupted_again_and_again(colours: Images, make_run: MakeRun) -> None:

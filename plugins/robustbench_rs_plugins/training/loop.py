@@ -9,7 +9,6 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +16,9 @@ from torch import Tensor, nn
 from robustbench_rs.api import TrainingRun
 from robustbench_rs.errors import InputError, RobustbenchError, RunError, shorten
 from robustbench_rs_plugins.training.batches import Batches
+from robustbench_rs_plugins.training.settings import NoiseAugmentationParams
 from robustbench_rs_plugins.training.state import State, load_state
 from robustbench_rs_plugins.training.streams import Streams
-
-if TYPE_CHECKING:
-    from robustbench_rs_plugins.training.noise_augmentation import NoiseAugmentation
 
 NOTE_SECONDS = 0.5
 """Loss and accuracy are fetched from the device at most this often: each time makes it wait."""
@@ -30,7 +27,7 @@ NOTE_SECONDS = 0.5
 class Loop:
     """One training."""
 
-    def __init__(self, run: TrainingRun, settings: NoiseAugmentation.Params) -> None:
+    def __init__(self, run: TrainingRun, settings: NoiseAugmentationParams) -> None:
         self.training, self.settings = run, settings
         self.device = torch.device(run.device)
         self.module = run.module.to(self.device)
@@ -161,7 +158,7 @@ class Loop:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def make_optimizer(settings: NoiseAugmentation.Params, module: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(settings: NoiseAugmentationParams, module: nn.Module) -> torch.optim.Optimizer:
     """The optimiser over all parameters of ``module``."""
     weights, rate, decay = module.parameters(), settings.learning_rate, settings.weight_decay
     if settings.optimizer == "adam":
