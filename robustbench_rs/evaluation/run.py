@@ -189,8 +189,6 @@ def _draw(task: Task, row: TaskRow, prepared: Prepared, requests: tuple[StageReq
 
     Batch size and threads decide how kernels round; they are fixed, and recorded, before the first draw.
     """
-    import torch
-
     from robustbench_rs.sampling import SamplingJob
 
     executor = session.spec.executor.make()
@@ -203,7 +201,7 @@ def _draw(task: Task, row: TaskRow, prepared: Prepared, requests: tuple[StageReq
         num_classes=session.chosen.images.num_classes,
         rows=row.identity["block_rows"],
         batch_size=row.details.get("batch_size", executor.batch_size),
-        threads=row.details.get("threads", torch.get_num_threads()),
+        threads=row.details.get("threads"),
         plugin_files=session.options.plugin_files,
     ).calibrated(session.devices[0])
     row = replace(row, details={**row.details, "batch_size": job.batch_size, "threads": job.threads})

@@ -1,4 +1,4 @@
-"""The batch size that is fastest here: a few powers of two are timed on the module itself."""
+"""The batch size, and on the CPU the number of threads, that are fastest here: timed on the module itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from robustbench_rs.sampling.classifier import Classifier
+from robustbench_rs.sampling.classifier import Classifier, threads
 from robustbench_rs.sampling.memory import OutOfMemoryError, device_errors, growth_limit, peak_bytes, release
 
 SMALLEST = 32
@@ -30,20 +30,39 @@ LONGEST = 4.0
 """Calibration ends after this share of the estimated whole, a batch of that many seconds, or that many seconds."""
 
 
+WORTH_A_THREAD = 1.2
+"""More threads are used only where they bring this factor. Where other work shares the processor they bring less than
+nothing: threads that wait for one that is not running spin, and a small model gets a hundred times slower."""
+
+
 @dataclass(frozen=True)
-class _Timing:
+class Timing:
+    """What a batch size brings, in inputs per second."""
+
     batch: int
     throughput: float
 
 
-def calibrate(classifier: Classifier, shape: tuple[int, ...], draws: int, device: torch.device) -> int:
-    """Batch size (a power of two) for ``draws`` inputs of ``shape``, bounded in time and memory.
+def calibrate_threads(
+    classifier: Classifier, shape: tuple[int, ...], draws: int, device: torch.device, most: int
+) -> tuple[int, int]:
+    """(batch size, threads): all of ``most`` threads, or one. Other devices than the CPU leave the number as it is."""
+    several = calibrate(classifier, shape, draws, device)
+    if device.type != "cpu" or most == 1:
+        return several.batch, most
+    with threads(1):
+        one = calibrate(classifier, shape, draws, device)
+    return (several.batch, most) if several.throughput > WORTH_A_THREAD * one.throughput else (one.batch, 1)
+
+
+def calibrate(classifier: Classifier, shape: tuple[int, ...], draws: int, device: torch.device) -> Timing:
+    """The best batch size (a power of two) for ``draws`` inputs of ``shape``, bounded in time and memory.
 
     Raises ``RunError`` when the model fails, or when not even one input fits.
     """
     began = time.perf_counter()
     limit = peak_bytes(device) + growth_limit(device)
-    timings: list[_Timing] = []
+    timings: list[Timing] = []
     batch = min(SMALLEST, _power_of_two(draws))
     while True:
         seconds = _seconds(classifier, (batch, *shape), device, draws)
@@ -53,7 +72,7 @@ def calibrate(classifier: Classifier, shape: tuple[int, ...], draws: int, device
                 break
             batch //= 2
             continue
-        timings.append(_Timing(batch, batch / seconds))
+        timings.append(Timing(batch, batch / seconds))
         allowed = min(LONGEST, SHARE_OF_WORK * draws * seconds / batch)
         too_long = time.perf_counter() - began > allowed or seconds > LONGEST_BATCH
         if too_long or peak_bytes(device) > limit or _settled(timings) or 2 * batch > _largest(shape, draws, device):
@@ -82,16 +101,16 @@ def _seconds(classifier: Classifier, shape: tuple[int, ...], device: torch.devic
     return best + STEP_SECONDS
 
 
-def _settled(timings: list[_Timing]) -> bool:
+def _settled(timings: list[Timing]) -> bool:
     """Two doublings in a row brought nothing."""
     if len(timings) < 3:
         return False
     return max(timing.throughput for timing in timings[-2:]) < timings[-3].throughput / GOOD_ENOUGH
 
 
-def _choose(timings: list[_Timing]) -> int:
+def _choose(timings: list[Timing]) -> Timing:
     best = max((timing.throughput for timing in timings), default=0.0)
-    return next((timing.batch for timing in timings if timing.throughput >= GOOD_ENOUGH * best), 1)
+    return next((timing for timing in timings if timing.throughput >= GOOD_ENOUGH * best), Timing(1, 0.0))
 
 
 def _largest(shape: tuple[int, ...], draws: int, device: torch.device) -> int:

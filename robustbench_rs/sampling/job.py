@@ -14,7 +14,7 @@ from torch import nn
 from robustbench_rs.api import Chunk, Images, Job, Noise
 from robustbench_rs.errors import InputError
 from robustbench_rs.sampling.blocks import NoiseBlocks, Sampler
-from robustbench_rs.sampling.calibration import calibrate
+from robustbench_rs.sampling.calibration import calibrate_threads
 from robustbench_rs.sampling.classifier import Classifier, evaluating, threads
 from robustbench_rs.sampling.engine import Engine, Sources
 from robustbench_rs.sampling.memory import keep_freed_memory
@@ -73,17 +73,24 @@ class SamplingJob(Job):
         ]
 
     def calibrated(self, device: str) -> SamplingJob:
-        """The same job with a batch size, timed on ``device`` when it has none. Raises like :meth:`run`."""
+        """The same job with a batch size and a number of threads, timed on ``device``. Raises like :meth:`run`."""
         if self.batch_size is not None or not self.draws:
             return self
         target = torch.device(device)
         keep_freed_memory(target)
         with threads(self.threads), evaluating(self.module), torch.inference_mode():
             classifier = Classifier(self.module.to(target), self.num_classes)
-            batch_size = calibrate(classifier, tuple(self.images.shape), self.draws, target)
+            batch_size, number = calibrate_threads(
+                classifier, tuple(self.images.shape), self.draws, target, self._most_threads
+            )
         # The job may now be sent to processes of other devices, and its pickle must not need this one.
         self.module.to("cpu")
-        return replace(self, batch_size=batch_size)
+        return replace(self, batch_size=batch_size, threads=self.threads or number)
+
+    @property
+    def _most_threads(self) -> int:
+        """Threads to choose from: a number that was given is not calibrated."""
+        return 1 if self.threads is not None else torch.get_num_threads()
 
     def run(self, device: str, emit: Callable[[Chunk], None]) -> None:
         """Draw and count on ``device``, in the order of the requests.
@@ -91,11 +98,11 @@ class SamplingJob(Job):
         Raises ``InputError`` naming an input that cannot be used, ``RunError`` naming what failed: the model, the noise
         family, memory.
         """
-        batch_size = self.calibrated(device).batch_size
-        if batch_size is None or not self.draws:
+        job = self.calibrated(device)
+        if job.batch_size is None or not job.draws:
             return
-        with threads(self.threads), evaluating(self.module), torch.inference_mode():
-            self._run(torch.device(device), batch_size, emit)
+        with threads(job.threads), evaluating(self.module), torch.inference_mode():
+            job._run(torch.device(device), job.batch_size, emit)
 
     def _run(self, device: torch.device, batch_size: int, emit: Callable[[Chunk], None]) -> None:
         keep_freed_memory(device)

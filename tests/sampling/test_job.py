@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -101,7 +102,7 @@ def clock(monkeypatch) -> Clock:
 
 
 def calibrated(module: nn.Module, draws: int, shape=(1, 4, 4)) -> int:
-    return calibration.calibrate(Classifier(module, CLASSES), shape, draws, torch.device("cpu"))
+    return calibration.calibrate(Classifier(module, CLASSES), shape, draws, torch.device("cpu")).batch
 
 
 @pytest.mark.parametrize("best", [32, 256, 4096])
@@ -130,6 +131,35 @@ def test_calibration_stays_within_memory(monkeypatch):
     assert calibrated(Hungry(5, MemoryError()), 10**9) == 4
     monkeypatch.setattr(calibration, "growth_limit", lambda device: -1)
     assert calibrated(BitClassifier(), 10**9) == 32
+
+
+class Parallel(nn.Module):
+    """Takes ``alone`` seconds per input in one thread, ``together`` in several."""
+
+    def __init__(self, clock: Clock, alone: float, together: float) -> None:
+        super().__init__()
+        self.clock = clock
+        self.alone = alone
+        self.together = together
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        each = self.alone if torch.get_num_threads() == 1 else self.together
+        self.clock.now += 0.0001 + each * len(x)
+        return torch.zeros(len(x), CLASSES)
+
+
+@pytest.mark.parametrize(("together", "chosen"), [(0.0005, 2), (0.0009, 1), (0.05, 1)])
+def test_calibration_uses_a_second_thread_only_where_it_is_worth_it(clock, together, chosen):
+    """0.05: what two threads take that share a core with another program's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        job = make_job([StageRequest(0, "estimation", 0, 10**6)], Parallel(clock, 0.001, together), batch_size=None)
+        assert job.calibrated("cpu").threads == chosen
+        assert replace(job, threads=2).calibrated("cpu").threads == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_calibration_without_memory_for_one_input():
