@@ -20,6 +20,10 @@ from robustbench_rs_plugins.training.settings import NoiseAugmentationParams
 from robustbench_rs_plugins.training.state import State, load_state
 from robustbench_rs_plugins.training.streams import Streams
 
+SMALL_BATCH = 2**15
+"""Numbers in a batch that torch itself does not split among threads. More than one would only wait for each other, and
+where other work shares the processor that wait takes a hundred times longer than the training."""
+
 NOTE_SECONDS = 0.5
 """Loss and accuracy are fetched from the device at most this often: each time makes it wait."""
 
@@ -40,7 +44,8 @@ class Loop:
     def run(self) -> None:
         """Train to the end; the module is left in evaluation mode. Raises ``RunError`` when the loss is not finite."""
         progress, epochs = self.training.progress, self.settings.epochs
-        with _reproducible(self.device):
+        elements = self.settings.batch_size * math.prod(self.training.images.shape)
+        with _reproducible(self.device), _one_thread_if(elements <= SMALL_BATCH):
             self.streams.seed_global()
             done = self._resume()
             progress.start("training", epochs * len(self.batches), done * len(self.batches))
@@ -187,6 +192,17 @@ class Tally:
         """For the progress bar."""
         loss, right = (self._sums / self.rows).tolist()
         return f"epoch {epoch}/{epochs}, loss {loss:.3f}, accuracy {right:.1%}"
+
+
+@contextlib.contextmanager
+def _one_thread_if(small: bool) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if small:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager
