@@ -15,8 +15,13 @@ from robustbench_rs.api.component import Component, Params
 
 
 class DatasetParams(Params):
-    """Which inputs: of ``split``, every ``every``-th from ``offset`` on, at most ``limit``."""
+    """Which inputs: of ``split``, every ``every``-th from ``offset`` on, at most ``limit``.
 
+    ``title``: what reports call the data, by default the plugin's name (and the split, if that is not "test").
+    Results and published logs are comparable only where it is the same.
+    """
+
+    title: str | None = Field(default=None, min_length=1, max_length=80)
     split: str = "test"
     every: int = Field(default=1, ge=1)
     offset: int = Field(default=0, ge=0)

@@ -16,7 +16,8 @@ from robustbench_rs.spec import Defense, Spec
 CLEAN, SELECTION, ESTIMATION, PREDICTION = "clean", "selection", "estimation", "prediction"
 """Stages of sampling. They never share draws: each has streams of its own. ``clean`` is one pass without noise."""
 
-SELECTION_KEYS = ("every", "offset", "limit")
+UNIDENTIFYING_KEYS = ("every", "offset", "limit", "title")
+"""Parameters of a data set that change no input's counts."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _config(spec: Spec, defense: Defense, registry: Registry) -> dict[str, Any]:
     dataset = _identity(spec.dataset, registry)
     return {
         "seed": spec.seed,
-        "dataset": {key: value for key, value in dataset.items() if key not in SELECTION_KEYS},
+        "dataset": {key: value for key, value in dataset.items() if key not in UNIDENTIFYING_KEYS},
         "model": _identity(defense.model, registry),
         "noise": None if defense.noise is None else _identity(defense.noise, registry),
     }

@@ -105,9 +105,10 @@ def _record(session: Session) -> None:
 
 
 def dataset_label(choice: Choice[Dataset]) -> str:
-    """``digits/test``: the data set and split, as reports and comparisons name it."""
+    """The data set as reports and comparisons name it: ``digits``, ``digits/train``, or its title."""
     assert isinstance(choice.params, DatasetParams)
-    return f"{choice.name}/{choice.params.split}"
+    split = "" if choice.params.split == "test" else f"/{choice.params.split}"
+    return choice.params.title or f"{choice.name}{split}"
 
 
 def _check_inputs_kept(session: Session) -> None:
