@@ -66,6 +66,8 @@ def evaluate(spec: Spec, registry: Registry, options: RunOptions | None = None) 
     with RunDirectory(out) as directory, open_run(directory.database, write=True) as store:
         check_compatible(store, tasks, spec)
         session = Session(spec, registry, options, store, chosen, devices)
+        _check_inputs_kept(session)
+        _check_identities(tasks, session)
         _record(session)
         for task in tasks:
             _sample(task, session)
@@ -84,7 +86,6 @@ def _record(session: Session) -> None:
     from robustbench_rs.evaluation.environment import environment
 
     spec, store, chosen = session.spec, session.store, session.chosen
-    _check_inputs_kept(session)
     store.add_inputs(chosen.indices, chosen.labels)
     store.set_meta(
         {
@@ -120,6 +121,16 @@ def _check_inputs_kept(session: Session) -> None:
         differences.append("dataset: its content changed (another digest)")
     if differences and stored.tasks():
         refuse(stored, differences)
+
+
+def _check_identities(tasks: Sequence[Task], session: Session) -> None:
+    """Refuse another model or device for stored counts before anything in the store changes."""
+    from robustbench_rs.evaluation.models import prepare_model
+
+    stored = [row.identity["config"] for row in session.store.tasks()]
+    for task in tasks:
+        if task.config in stored:
+            _task_row(task, prepare_model(task, _workshop(session)), session)
 
 
 def _sample(task: Task, session: Session) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from robustbench_rs import SmoothedClassifier, compare, evaluate, load_run, noise
+from robustbench_rs.api import Inputs
 from robustbench_rs.errors import InputError, RunError
 from robustbench_rs.evaluation import RunOptions, merge_runs
 from robustbench_rs.evaluation import load_run as load_run_with
+from robustbench_rs.evaluation.checkpoints import load_weights, save_weights
 from robustbench_rs.python_api import installed
 from robustbench_rs.store import open_run
 
@@ -185,6 +187,25 @@ def test_any_other_change_is_refused_and_the_results_stay(finished, options, key
     assert (counts_of(options.out), tables_of(options.out)) == before
 
 
+def test_another_checkpoint_in_the_same_place_is_refused_and_the_results_stay(options, tmp_path):
+    import torch
+
+    mlp = installed().find("model", "mlp")
+    for number in (1, 2):
+        torch.manual_seed(number)
+        save_weights(mlp(mlp.Params()).build(Inputs((1, 8, 8), 10), None), tmp_path / f"{number}.safetensors")
+    checkpoint = tmp_path / "weights.safetensors"
+    checkpoint.write_bytes((tmp_path / "1.safetensors").read_bytes())
+    model = {"name": "mlp", "checkpoint": str(checkpoint)}
+    before = evaluate(changed(defenses__0__model=model), options).source
+    checkpoint.write_bytes((tmp_path / "2.safetensors").read_bytes())
+    with pytest.raises(InputError, match="model: stored"):
+        evaluate(changed(defenses__0__model=model, certification__n=500), options)
+    after = load_run(options.out).source
+    assert not after.flags
+    assert [one.radius.tolist() for one in after.measured] == [one.radius.tolist() for one in before.measured]
+
+
 def test_fresh_sets_the_old_directory_aside(finished, options):
     from dataclasses import replace
 
@@ -261,13 +282,9 @@ def test_python_api_certifies_what_the_spec_does(finished, cache):
     """The same module, seed, ids and batch size give the same counts, hence the same radii."""
     import torch
 
-    from robustbench_rs.evaluation.checkpoints import load_weights
-
     digits = installed().find("dataset", "digits")
     images = digits(digits.Params()).load("test")
     mlp = installed().find("model", "mlp")
-    from robustbench_rs.api import Inputs
-
     module = mlp(mlp.Params()).build(Inputs(images.shape, 10), None)
     import json
 
