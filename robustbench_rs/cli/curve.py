@@ -6,19 +6,16 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from robustbench_rs.api.report import norm_name
+from robustbench_rs.cli.question import Question
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.plan import canonical_json
 from robustbench_rs.evaluation.solving import Solved
 from robustbench_rs.files import write_atomic
 from robustbench_rs.plugins import Registry
-
-if TYPE_CHECKING:
-    from robustbench_rs.cli.radius import Question
 
 HEADER = ("noise", "params", "norm", "dim", "solver", "guarantee", "p_lower", "radius", "upper")
 
