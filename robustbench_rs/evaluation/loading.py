@@ -13,7 +13,7 @@ from robustbench_rs.api import Params, Report
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.importing import read_imported
 from robustbench_rs.evaluation.source import read_source
-from robustbench_rs.evaluation.task_results import Stored
+from robustbench_rs.evaluation.task_results import Stored, read_tasks
 from robustbench_rs.plugins import Registry
 from robustbench_rs.reporting import build_report
 from robustbench_rs.results import Source
@@ -68,7 +68,7 @@ def read_run(
         return Run(path, imported, ReportOptions.model_validate({}, context={"directory": registry}))
     stored = read_stored(store, registry, certification=certification, name=name)
     options = _validated(ReportOptions, store.meta("spec")["report"], registry)
-    return Run(path, read_source(store, stored), options)
+    return Run(path, read_source(store, stored, read_tasks(store, stored)), options)
 
 
 def read_stored(

@@ -13,14 +13,15 @@ from robustbench_rs.errors import RobustbenchError, RunError
 from robustbench_rs.evaluation.compatibility import check_compatible, differing, refuse
 from robustbench_rs.evaluation.data import Chosen, choose_inputs
 from robustbench_rs.evaluation.gallery import choose_pictures, draw_pictures, pictured
-from robustbench_rs.evaluation.loading import Run, read_run, read_stored
+from robustbench_rs.evaluation.loading import Run, read_stored
 from robustbench_rs.evaluation.options import RunOptions
 from robustbench_rs.evaluation.plan import Task, fingerprint, plan, stage_draws
-from robustbench_rs.evaluation.source import certificate_rows
+from robustbench_rs.evaluation.source import certificate_rows, read_source
 from robustbench_rs.evaluation.task_results import read_tasks
 from robustbench_rs.evaluation.tracking import RunningAccuracy
 from robustbench_rs.plugins import Registry
 from robustbench_rs.reporting import write_report
+from robustbench_rs.results import Source
 from robustbench_rs.spec import Spec
 from robustbench_rs.store import RunDirectory, RunStore, TaskRow, open_run, set_aside
 
@@ -71,8 +72,7 @@ def evaluate(spec: Spec, registry: Registry, options: RunOptions | None = None) 
         _record(session)
         for task in tasks:
             _sample(task, session)
-        _store_derived(session)
-        run = read_run(store, out, registry)
+        run = Run(out, _derive(session), spec.report)
         write_report(run.report(), make_reporters(spec.report.formats), out / REPORT_FOLDER)
     return run
 
@@ -243,16 +243,18 @@ def _draw(task: Task, row: TaskRow, prepared: Prepared, requests: tuple[StageReq
         raise RunError(f"executor plugin {executor.name!r} ended with {missing} stages of {task.label} not done")
 
 
-def _store_derived(session: Session) -> None:
-    """Certificates and pictures, made again from the counts."""
+def _derive(session: Session) -> Source:
+    """Results made again from the counts; certificates and pictures are stored beside them."""
     store = session.store
     looks, n = store.meta("looks") or [], session.spec.certification.n
     if n not in looks:
         store.set_meta({"looks": [*looks, n]})
-    tasks = read_tasks(store, read_stored(store, session.registry))
+    stored = read_stored(store, session.registry)
+    tasks = read_tasks(store, stored)
     store.replace_certificates(certificate_rows(tasks))
     for task in tasks:
         if task.measured and task.counts.noise is not None:
             noise, pictures = task.counts.noise.make(), choose_pictures(pictured(task.measured))
             drawn = draw_pictures(pictures, session.chosen.images, noise, session.spec.seed)
             store.replace_gallery(task.counts.row.id, drawn)
+    return read_source(store, stored, tasks)

@@ -15,15 +15,13 @@ from robustbench_rs.evaluation.task_results import (
     noise_params,
     params_json,
     predicted,
-    read_tasks,
 )
 from robustbench_rs.results import Measured, Source, Uncertified
 from robustbench_rs.store import RunStore, TaskRow
 
 
-def read_source(store: RunStore, stored: Stored) -> Source:
-    """All results of a run, derived from its counts under ``stored.certification``."""
-    tasks = read_tasks(store, stored)
+def read_source(store: RunStore, stored: Stored, tasks: Sequence[TaskResults]) -> Source:
+    """All results of a run: ``tasks`` as :func:`read_tasks` derives them, with what else the store knows."""
     return Source(
         name=stored.name,
         kind="run",
