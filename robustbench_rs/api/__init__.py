@@ -13,12 +13,14 @@ from robustbench_rs.api.component import Choice, ChoiceOf, Component, Directory,
 from robustbench_rs.api.dataset import ArrayImages, Dataset, DatasetParams, Images, content_digest
 from robustbench_rs.api.executor import Chunk, Executor, Job, StageCounts
 from robustbench_rs.api.model import Importer, Inputs, Model, ModelParams
-from robustbench_rs.api.noise import ClosedForm, Noise, NoiseParams, ProductNoise
+from robustbench_rs.api.noise import ClosedForm, Noise, NoiseParams
+from robustbench_rs.api.product_noise import ProductNoise
 from robustbench_rs.api.progress import Progress, SilentProgress
 from robustbench_rs.api.report import Report
 from robustbench_rs.api.reporter import Reporter
-from robustbench_rs.api.solver import Guarantee, Radii, Solver
+from robustbench_rs.api.solver import Guarantee, MemoryTables, Radii, Solver, Tables
 from robustbench_rs.api.training import Training, TrainingParams, TrainingRun
+from robustbench_rs.api.vector_noise import VectorNoise
 
 hookimpl = pluggy.HookimplMarker("robustbench_rs")
 
@@ -41,6 +43,7 @@ __all__ = [
     "Job",
     "Limits",
     "LocatedStr",
+    "MemoryTables",
     "Model",
     "ModelParams",
     "Noise",
@@ -55,9 +58,11 @@ __all__ = [
     "Solver",
     "SpecPath",
     "StageCounts",
+    "Tables",
     "Training",
     "TrainingParams",
     "TrainingRun",
+    "VectorNoise",
     "content_digest",
     "hookimpl",
 ]

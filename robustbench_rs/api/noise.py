@@ -1,17 +1,10 @@
-"""Noise families: what is added to the input, and what is known of its law.
-
-A family is written in the standard variable z = x / scale. With only a density, sampler, cdf and quantile have correct
-defaults (:mod:`robustbench_rs.statistics.tabulated`); each may be overridden with an exact one. A fact that is not
-claimed (``symmetric``, ``unimodal``, ``log_concave``) is not used.
-"""
+"""Noise laws: what is added to the input. :mod:`product_noise` and :mod:`vector_noise` hold the bases of families."""
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -21,8 +14,6 @@ from robustbench_rs.api.component import Component, Params
 
 if TYPE_CHECKING:
     import torch
-
-    from robustbench_rs.statistics.tabulated import TabulatedLaw
 
 
 @dataclass(frozen=True)
@@ -64,6 +55,10 @@ class Noise(Component):
         """Standard deviation per coordinate, in input units; None where it does not exist."""
         return None
 
+    def sigma_in(self, dim: int) -> float | None:  # noqa: ARG002
+        """:attr:`sigma` for inputs of ``dim`` coordinates, where it depends on them."""
+        return self.sigma
+
     @abstractmethod
     def sample(
         self, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str, dtype: torch.dtype
@@ -74,97 +69,17 @@ class Noise(Component):
         """The closed-form radius in this norm and dimension, None where there is no theorem."""
         return None
 
+    def joint_log_density(self, x: np.ndarray) -> np.ndarray | None:  # noqa: ARG002
+        """Log density of noise vectors x (..., d) in input units, up to one constant; None where there is none."""
+        return None
 
-class ProductNoise(Noise):
-    """Noise with independent, identically distributed coordinates x = scale * z.
+    def draws(self, count: int, dim: int, rng: np.random.Generator) -> np.ndarray:
+        """Independent noise vectors (count, dim), float64, in input units: for solvers that work by simulation.
 
-    ``support`` is that of z. ``symmetric``: about 0. The methods below are about z, in float64.
-    """
+        By default those of :meth:`sample` on the CPU, seeded from ``rng``.
+        """
+        import torch
 
-    support: tuple[float, float] = (-math.inf, math.inf)
-    symmetric: bool = False
-    unimodal: bool = False
-    log_concave: bool = False
-
-    def __init__(self, params: Params | None = None) -> None:
-        super().__init__(params)
-        sigma = getattr(self.params, "sigma", None)
-        if sigma is not None and not math.isfinite(self.std):
-            raise ValueError(f"{self.name} noise has no finite standard deviation: give 'scale' instead of 'sigma'")
-
-    @abstractmethod
-    def log_density(self, z: np.ndarray) -> np.ndarray:
-        """Log density of z, float64, any shape; the additive constant may be missing; -inf where it vanishes."""
-
-    @cached_property
-    def law(self) -> TabulatedLaw:
-        """The numerical law behind the defaults, tabulated once from ``log_density``."""
-        from robustbench_rs.statistics.tabulated import TabulatedLaw
-
-        return TabulatedLaw(self.log_density, self.support)
-
-    @cached_property
-    def scale(self) -> float:
-        """x / z, in input units."""
-        given: float | None = getattr(self.params, "scale", None)
-        return given if given is not None else getattr(self.params, "sigma") / self.std  # noqa: B009
-
-    @property
-    def sigma(self) -> float | None:
-        given: float | None = getattr(self.params, "sigma", None)
-        if given is not None:
-            return given
-        return self.scale * self.std if math.isfinite(self.std) else None
-
-    @property
-    def std(self) -> float:
-        """Standard deviation of z; infinite where it does not exist."""
-        return self.law.std
-
-    @property
-    def quantile_error(self) -> float:
-        """``quantile(p)`` lies between the true quantiles of p - error and p + error."""
-        return self.law.u_error
-
-    def cdf(self, z: np.ndarray) -> np.ndarray:
-        """P(Z <= z)."""
-        return self.law.cdf(z)
-
-    def sf(self, z: np.ndarray) -> np.ndarray:
-        """P(Z > z), accurate in the upper tail."""
-        return self.law.sf(z)
-
-    def quantile(self, p: np.ndarray) -> np.ndarray:
-        """Inverse of ``cdf``, up to ``quantile_error``."""
-        return self.law.quantile(p)
-
-    def sample(
-        self, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str, dtype: torch.dtype
-    ) -> torch.Tensor:
-        from robustbench_rs.api.draws import uniform
-        from robustbench_rs.api.inverse_cdf import inverse_cdf
-
-        z = inverse_cdf(self.law.table, uniform(shape, generator, device))
-        return z.mul_(self.scale).to(dtype).to(device)
-
-    def closed_form(self, norm: float, dim: int) -> ClosedForm | None:  # noqa: ARG002
-        """l1 for symmetric log-concave noise: R = (F^-1(pA) - F^-1(pB)) / 2 (Yang et al. 2020, Theorem 4.2)."""
-        if norm != 1 or not (self.symmetric and self.log_concave):
-            return None
-        source = "i.i.d. symmetric log-concave noise, l1: one coordinate is worst"
-        return ClosedForm(self._l1_radius, source, upper=self._l1_upper)
-
-    def _l1_radius(self, p_lower: np.ndarray, p_upper: np.ndarray) -> np.ndarray:
-        from robustbench_rs.statistics.rounding import down
-
-        return down(self._l1_half_width(p_lower, p_upper, self.quantile_error))
-
-    def _l1_upper(self, p_lower: np.ndarray, p_upper: np.ndarray) -> np.ndarray:
-        from robustbench_rs.statistics.rounding import up
-
-        return up(self._l1_half_width(p_lower, p_upper, -self.quantile_error))
-
-    def _l1_half_width(self, p_lower: np.ndarray, p_upper: np.ndarray, error: float) -> np.ndarray:
-        upper = self.quantile(np.clip(p_lower - error, 0.0, 1.0))
-        lower = self.quantile(np.clip(p_upper + error, 0.0, 1.0))
-        return np.asarray(self.scale * (upper - lower) / 2)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        drawn: np.ndarray = self.sample((count, dim), generator, "cpu", torch.float64).numpy()
+        return drawn

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
-from robustbench_rs.api.component import Component
+from robustbench_rs.api.component import Component, Params
 from robustbench_rs.api.noise import Noise
 
 Guarantee = Literal["proved", "searched", "estimated"]
@@ -30,10 +30,48 @@ class Radii:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
+class Tables(Protocol):
+    """Where solvers keep tables that were expensive to build; shared by runs and processes.
+
+    A key names the content: everything that determines the arrays goes into it, also the version of the method.
+    """
+
+    def load(self, key: str) -> Mapping[str, np.ndarray] | None:
+        """The arrays saved under ``key``, None when there are none."""
+        ...
+
+    def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep ``arrays``. Never fails because of the storage: a table is only a saving of time."""
+        ...
+
+
+class MemoryTables:
+    """Tables that live as long as the object."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Mapping[str, np.ndarray]] = {}
+
+    def load(self, key: str) -> Mapping[str, np.ndarray] | None:
+        return self._kept.get(key)
+
+    def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        self._kept[key] = dict(arrays)
+
+
 class Solver(Component):
     """Maps arrays (pA, pB) to radii, for the (noise, norm, dimension) that it supports."""
 
     kind: ClassVar[str] = "solver"
+    strongest: ClassVar[Guarantee] = "proved"
+    """The strongest label that it can give. ``auto`` asks no solver whose label could not win any more."""
+    effort: ClassVar[int] = 1
+    """0: a formula; 1: milliseconds; 2: builds tables in seconds; 3: simulates. ``auto`` asks the cheap ones first, and
+    stops when a proved radius meets its upper value."""
+
+    def __init__(self, params: Params | None = None) -> None:
+        super().__init__(params)
+        self.tables: Tables = MemoryTables()
+        """Replaced by whoever runs the solver and has a place for tables."""
 
     @abstractmethod
     def refusal(self, noise: Noise, norm: float, dim: int) -> str | None:

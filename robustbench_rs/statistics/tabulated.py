@@ -83,6 +83,11 @@ class TabulatedLaw:
         """What ``table`` gives for u is a quantile of some u' with \\|u' - u\\| at most this; below 2^-25."""
         return self.table.error + self.u_error
 
+    @property
+    def log_normaliser(self) -> float:
+        """Log of the integral of exp(log_density) over the support."""
+        return math.log(self._total) + self._shift
+
     def density(self, z: np.ndarray) -> np.ndarray:
         """The normalised density, any shape; 0 outside the support."""
         z = np.asarray(z, dtype=np.float64)

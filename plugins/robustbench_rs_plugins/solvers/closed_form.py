@@ -16,6 +16,7 @@ class ClosedFormSolver(Solver):
     """The noise family's own closed-form radius; refuses where it has none."""
 
     name = "closed-form"
+    effort = 0
 
     def refusal(self, noise: Noise, norm: float, dim: int) -> str | None:
         if noise.closed_form(norm, dim) is not None:
