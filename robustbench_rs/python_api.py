@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from robustbench_rs import evaluation
-from robustbench_rs.api import Noise, Report
+from robustbench_rs.api import Noise, Report, Tables
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation import Run, RunOptions
+from robustbench_rs.evaluation.tables import DiskTables
 from robustbench_rs.plugins import Registry, load_registry
 from robustbench_rs.spec import Spec, find_spec, load_spec, spec_from_mapping
 
@@ -42,6 +43,10 @@ def noise(name: str, *, registry: Registry | None = None, **params: Any) -> Nois
     return made
 
 
+def _tables() -> Tables:
+    return DiskTables(RunOptions().cache)
+
+
 def evaluate(
     spec: Spec | str | Path | Mapping[str, Any],
     options: RunOptions | None = None,
@@ -65,11 +70,11 @@ def evaluate(
 
 def load_run(path: str | Path, *, registry: Registry | None = None) -> Run:
     """The results in a run's directory, finished or not."""
-    return evaluation.load_run(Path(path), registry or installed())
+    return evaluation.load_run(Path(path), registry or installed(), tables=_tables())
 
 
 def compare(
     paths: Sequence[str | Path], *, radii: Sequence[float] = DEFAULT_RADII, registry: Registry | None = None
 ) -> Report:
     """Runs and published logs in one report."""
-    return evaluation.compare([Path(path) for path in paths], registry or installed(), radii)
+    return evaluation.compare([Path(path) for path in paths], registry or installed(), radii, tables=_tables())

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from robustbench_rs.api import ArrayImages, Bound, Choice, Chunk, Noise
+from robustbench_rs.api import ArrayImages, Bound, Choice, Chunk, MemoryTables, Noise, Tables
 from robustbench_rs.api.report import norm_name, round_down
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.certify import Bounded, bound_counts, predict
 from robustbench_rs.evaluation.devices import resolve_devices
+from robustbench_rs.evaluation.options import RunOptions
 from robustbench_rs.evaluation.plan import ESTIMATION, PREDICTION, SELECTION
 from robustbench_rs.evaluation.solving import Asked, Solved, solve
+from robustbench_rs.evaluation.tables import DiskTables
 from robustbench_rs.plugins import Registry
 from robustbench_rs.python_api import installed
 from robustbench_rs.sampling import SamplingJob, StageRequest, block_rows
@@ -42,6 +44,7 @@ class Certificates:
     n: int
     alpha: float
     registry: Registry
+    tables: Tables = field(default_factory=MemoryTables)
 
     @property
     def classes(self) -> np.ndarray:
@@ -60,7 +63,7 @@ class Certificates:
         """Radii with their guarantee, the solver behind each, and known upper values. Raises :class:`InputError`."""
         asked: Asked = "auto" if solver == "auto" else self._choice(solver)
         limits = (self.bounded.p_lower, self.bounded.p_upper)
-        found, refused = solve(asked, self.registry, self.noise, float(norm), *limits, self.dim)
+        found, refused = solve(asked, self.registry, self.noise, float(norm), *limits, self.dim, self.tables)
         if not found:
             raise InputError(f"no radius in norm {norm_name(norm)}: {'; '.join(item.reason for item in refused)}")
         return found[0]
@@ -114,6 +117,7 @@ class SmoothedClassifier:
         self.device = resolve_devices(device)[0]
         self.batch_size = batch_size
         self.registry = registry or installed()
+        self.tables = DiskTables(RunOptions().cache)
         component: Any = self.registry.find("bound", bound)
         self.bound: Bound = component(component.Params())
 
@@ -142,7 +146,7 @@ class SmoothedClassifier:
         _check_level(min(n0, n), alpha)
         counts = self._count(x, {SELECTION: n0, ESTIMATION: n}, ids)
         bounded = bound_counts(counts[SELECTION], counts[ESTIMATION], self.bound, alpha)
-        return Certificates(bounded, self.noise, int(np.prod(x.shape[1:])), n, alpha, self.registry)
+        return Certificates(bounded, self.noise, int(np.prod(x.shape[1:])), n, alpha, self.registry, self.tables)
 
     def _count(self, x: torch.Tensor, stages: dict[str, int], ids: Sequence[int] | None) -> dict[str, np.ndarray]:
         """Class counts (m, K) of each stage."""

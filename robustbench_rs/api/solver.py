@@ -63,7 +63,7 @@ class Solver(Component):
 
     kind: ClassVar[str] = "solver"
     strongest: ClassVar[Guarantee] = "proved"
-    """The strongest label that it can give. ``auto`` asks no solver whose label could not win any more."""
+    """The label of its radii; a solver whose label depends on the question overrides :meth:`label`."""
     effort: ClassVar[int] = 1
     """0: a formula; 1: milliseconds; 2: builds tables in seconds; 3: simulates. ``auto`` asks the cheap ones first, and
     stops when a proved radius meets its upper value."""
@@ -76,6 +76,10 @@ class Solver(Component):
     @abstractmethod
     def refusal(self, noise: Noise, norm: float, dim: int) -> str | None:
         """Why this solver gives no radius for (noise, norm, dim), for people; None when it does."""
+
+    def label(self, noise: Noise, norm: float, dim: int) -> Guarantee:  # noqa: ARG002
+        """The label that :meth:`radii` will give: ``auto`` asks no solver whose label could not win any more."""
+        return self.strongest
 
     @abstractmethod
     def radii(self, noise: Noise, norm: float, dim: int, p_lower: np.ndarray, p_upper: np.ndarray) -> Radii:

@@ -41,7 +41,7 @@ def compare(
 
     grid = None if radii is None else parse_grid(radii)
     paths = [run_folder(source) for source in sources]
-    report = compare_sources(paths, settings.registry, grid, log_meta=log_meta)
+    report = compare_sources(paths, settings.registry, grid, log_meta=log_meta, tables=settings.tables)
     if out is None:
         print_report(report)
         return
@@ -78,7 +78,7 @@ def report(
     }
     chosen = None if formats is None else reporters(settings, _split([formats]))
     given = {key: value for key, value in changes.items() if value is not None}
-    found = load_run(run_folder(run), settings.registry, certification=given)
+    found = load_run(run_folder(run), settings.registry, certification=given, tables=settings.tables)
     data = found.report()
     files = write_report(data, chosen or [choice.make() for choice in found.options.formats], found.path / REPORT)
     print_report(data)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from robustbench_rs.api import Progress, SilentProgress
+from robustbench_rs.api import Progress, SilentProgress, Tables
 from robustbench_rs.errors import InputError
 from robustbench_rs.plugins import AllowedImporter, Registry, load_registry
 
@@ -44,6 +44,13 @@ class Settings:
     def cache(self) -> Path:
         """Where trained weights and tables are kept."""
         return (self.cache_option or DEFAULT_CACHE).expanduser()
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Where solvers keep their tables."""
+        from robustbench_rs.evaluation.tables import DiskTables
+
+        return DiskTables(self.cache)
 
     @cached_property
     def registry(self) -> Registry:

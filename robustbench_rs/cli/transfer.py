@@ -48,7 +48,7 @@ def export_run(settings: Settings, run: Path, kind: str, out: Path | None) -> No
     """Write a run's results for other programs."""
     from robustbench_rs.evaluation import load_run
 
-    found = load_run(run_folder(run), settings.registry)
+    found = load_run(run_folder(run), settings.registry, tables=settings.tables)
     folder = make_folder(out or found.path / "export")
     report = found.report()
     if kind in ("tsv", "csv"):

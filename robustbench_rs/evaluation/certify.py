@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustbench_rs.api import Bound, Noise
+from robustbench_rs.api import Bound, Noise, Tables
 from robustbench_rs.errors import RobustbenchError, RunError
 from robustbench_rs.evaluation.solving import Asked, Refused, Solved, solve
 from robustbench_rs.plugins import Registry
@@ -53,13 +53,19 @@ def bound_counts(selection: np.ndarray, estimation: np.ndarray, bound: Bound, al
 
 
 def certified_radii(
-    bounded: Bounded, solvers: Sequence[Asked], registry: Registry, noise: Noise, norm: float, dim: int
+    bounded: Bounded,
+    solvers: Sequence[Asked],
+    registry: Registry,
+    noise: Noise,
+    norm: float,
+    dim: int,
+    tables: Tables | None = None,
 ) -> tuple[list[Solved], list[Refused]]:
     """Radii in one norm from every solver asked for; 0 where abstained."""
     solved: list[Solved] = []
     refused: list[Refused] = []
     for asked in solvers:
-        found, missing = solve(asked, registry, noise, norm, bounded.p_lower, bounded.p_upper, dim)
+        found, missing = solve(asked, registry, noise, norm, bounded.p_lower, bounded.p_upper, dim, tables)
         solved += found
         refused += missing
     return solved, refused

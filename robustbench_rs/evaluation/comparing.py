@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from robustbench_rs.api import Report
+from robustbench_rs.api import Report, Tables
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.loading import load_run
 from robustbench_rs.plugins import Registry
@@ -16,7 +16,12 @@ from robustbench_rs.store import DATABASE, open_run
 
 
 def compare(
-    paths: Sequence[Path], registry: Registry, radii: Sequence[float] | None = None, *, log_meta: Path | None = None
+    paths: Sequence[Path],
+    registry: Registry,
+    radii: Sequence[float] | None = None,
+    *,
+    log_meta: Path | None = None,
+    tables: Tables | None = None,
 ) -> Report:
     """One report over run directories and tab-separated logs, on ``radii`` or a round grid up to the largest one.
 
@@ -30,7 +35,7 @@ def compare(
     runs = [path for path in paths if path.is_dir()]
     logs = [path for path in paths if not path.is_dir()]
     sources: list[Source] = [
-        load_run(path, registry, name=name).source for path, name in zip(runs, _names(runs), strict=True)
+        load_run(path, registry, name=name, tables=tables).source for path, name in zip(runs, _names(runs), strict=True)
     ]
     if logs:
         sources += read_logs(logs, log_meta)

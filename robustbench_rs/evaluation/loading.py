@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from robustbench_rs.api import Params, Report
+from robustbench_rs.api import MemoryTables, Params, Report, Tables
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.importing import read_imported
 from robustbench_rs.evaluation.source import read_source
@@ -41,17 +41,22 @@ class Run:
 
 
 def load_run(
-    path: Path, registry: Registry, *, certification: Mapping[str, Any] | None = None, name: str | None = None
+    path: Path,
+    registry: Registry,
+    *,
+    certification: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    tables: Tables | None = None,
 ) -> Run:
     """Read ``path`` (a run's directory). ``certification``: keys of the spec's section to derive with instead.
 
     Only what needs no new draws may change: ``norms``, ``solvers``, ``alpha``. ``name``: of the source, by default the
-    spec's. Raises :class:`InputError`.
+    spec's. ``tables`` keeps what solvers build, by default for this call only. Raises :class:`InputError`.
     """
     if not (path / DATABASE).is_file():
         raise InputError(f"{path} is no run: it holds no {DATABASE}")
     with open_run(path / DATABASE) as store:
-        return read_run(store, path, registry, certification=certification, name=name)
+        return read_run(store, path, registry, certification=certification, name=name, tables=tables)
 
 
 def read_run(
@@ -61,20 +66,29 @@ def read_run(
     *,
     certification: Mapping[str, Any] | None = None,
     name: str | None = None,
+    tables: Tables | None = None,
 ) -> Run:
     """The run behind an open store."""
     imported = read_imported(store)
     if imported is not None:
         return Run(path, imported, ReportOptions.model_validate({}, context={"directory": registry}))
-    stored = read_stored(store, registry, certification=certification, name=name)
+    stored = read_stored(store, registry, certification=certification, name=name, tables=tables)
     options = _validated(ReportOptions, store.meta("spec")["report"], registry)
     return Run(path, read_source(store, stored, read_tasks(store, stored)), options)
 
 
 def read_stored(
-    store: RunStore, registry: Registry, *, certification: Mapping[str, Any] | None = None, name: str | None = None
+    store: RunStore,
+    registry: Registry,
+    *,
+    certification: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    tables: Tables | None = None,
 ) -> Stored:
-    """What the store says of its whole run. Raises :class:`InputError` for a directory whose run never began."""
+    """What the store says of its whole run; ``tables`` keeps what solvers build.
+
+    Raises :class:`InputError` for a directory whose run never began.
+    """
     spec = store.meta("spec")
     if spec is None:
         raise InputError(f"{store.path}: no evaluation was begun here")
@@ -85,6 +99,7 @@ def read_stored(
         certification=_validated(Certification, section, registry),
         prediction=_validated(Prediction, spec["prediction"], registry) if spec.get("prediction") else None,
         registry=registry,
+        tables=tables or MemoryTables(),
     )
 
 

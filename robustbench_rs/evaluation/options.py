@@ -12,8 +12,9 @@ from robustbench_rs.plugins import AllowedImporter
 @dataclass(frozen=True)
 class RunOptions:
     """``out``: the run's directory, by default ``runs/NAME`` in the working directory. ``cache``: where trained weights
-    are kept. ``device``: ``auto``, ``cpu``, ``cuda``, ``cuda:0,1``, ``mps``. ``shard``: (i, n), the i-th of n parts of
-    the inputs, counted from 1. ``plugin_files``: files given by ``-p``, which worker processes must load too.
+    and solvers' tables are kept. ``device``: ``auto``, ``cpu``, ``cuda``, ``cuda:0,1``, ``mps``. ``shard``: (i, n), the
+    i-th of n parts of the inputs, counted from 1. ``plugin_files``: files given by ``-p``, which worker processes must
+    load too.
     """
 
     out: Path | None = None

@@ -17,6 +17,7 @@ from robustbench_rs.evaluation.loading import Run, read_stored
 from robustbench_rs.evaluation.options import RunOptions
 from robustbench_rs.evaluation.plan import Task, fingerprint, plan, stage_draws
 from robustbench_rs.evaluation.source import certificate_rows, read_source
+from robustbench_rs.evaluation.tables import DiskTables
 from robustbench_rs.evaluation.task_results import read_tasks
 from robustbench_rs.evaluation.tracking import RunningAccuracy
 from robustbench_rs.plugins import Registry
@@ -249,7 +250,7 @@ def _derive(session: Session) -> Source:
     looks, n = store.meta("looks") or [], session.spec.certification.n
     if n not in looks:
         store.set_meta({"looks": [*looks, n]})
-    stored = read_stored(store, session.registry)
+    stored = read_stored(store, session.registry, tables=DiskTables(session.options.cache))
     tasks = read_tasks(store, stored)
     store.replace_certificates(certificate_rows(tasks))
     for task in tasks:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from robustbench_rs.api import Choice, Guarantee, Noise, Radii, Solver
+from robustbench_rs.api import Choice, Guarantee, Noise, Radii, Solver, Tables
+from robustbench_rs.api.report import norm_name
 from robustbench_rs.errors import RobustbenchError, RunError
+from robustbench_rs.evaluation.implications import Implied, Question, implications
 from robustbench_rs.plugins import Registry
 
 Asked = Literal["auto", "all"] | Choice[Solver]
 
 STRENGTH: Sequence[Guarantee] = ("proved", "searched", "estimated")
 """Labels, strongest first. They are never mixed in one choice."""
+CLOSED = 1e-9
+"""Relative distance of a proved radius from its upper value at which no other solver is asked."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +47,79 @@ class Refused:
 
 
 def solve(
-    asked: Asked, registry: Registry, noise: Noise, norm: float, p_lower: np.ndarray, p_upper: np.ndarray, dim: int
+    asked: Asked,
+    registry: Registry,
+    noise: Noise,
+    norm: float,
+    p_lower: np.ndarray,
+    p_upper: np.ndarray,
+    dim: int,
+    tables: Tables | None = None,
 ) -> tuple[list[Solved], list[Refused]]:
-    """Radii of the solver asked for: one by name, every one that applies (``all``), or the best (``auto``)."""
+    """Radii of the solver asked for: one by name, every one that applies (``all``), or the best (``auto``).
+
+    ``tables``: where solvers keep what was expensive to build; by default it is forgotten after the call.
+    """
+    question = Question(noise, norm, dim, p_lower, p_upper)
     solvers = [asked.make()] if isinstance(asked, Choice) else [cls(cls.Params()) for cls in _solvers(registry)]
+    for solver in solvers:
+        solver.tables = tables or solver.tables
     reasons = {solver.name: solver.refusal(noise, norm, dim) for solver in solvers}
     refused = [Refused(name, reason) for name, reason in reasons.items() if reason is not None]
-    applicable = [solver for solver in solvers if reasons[solver.name] is None]
-    solved = [_run(solver, noise, norm, dim, p_lower, p_upper) for solver in applicable]
-    if asked != "auto":
-        return solved, refused
+    if asked == "auto":
+        return _automatic(question, solvers, refused)
+    return [_run(solver, question) for solver in solvers if reasons[solver.name] is None], refused
+
+
+def _automatic(
+    question: Question, solvers: Sequence[Solver], refused: Sequence[Refused]
+) -> tuple[list[Solved], list[Refused]]:
+    """The best of what applies, asking strong and cheap solvers first, and none that could change nothing any more."""
+    solved: list[Solved] = []
+    for implied, solver in sorted(_applicable(question, solvers), key=lambda pair: _order(*pair)):
+        label = implied.question.label(solver)
+        if (implied.other and label != "proved") or _settled(solved, label):
+            continue
+        answer = _run(solver, implied.question)
+        if answer.guarantee == "proved" or not implied.other:
+            solved.append(_translated(implied, answer))
     if not solved:
         reason = "; ".join(f"{item.asked}: {item.reason}" for item in refused) or "no solver is installed"
         return [], [Refused("auto", reason)]
     return [best_of(solved)], []
+
+
+def _applicable(question: Question, solvers: Sequence[Solver]) -> Iterator[tuple[Implied, Solver]]:
+    for implied in implications(question):
+        for solver in solvers:
+            if implied.question.refusal(solver) is None:
+                yield implied, solver
+
+
+def _order(implied: Implied, solver: Solver) -> tuple[int, int, bool, str]:
+    label = STRENGTH.index(implied.question.label(solver))
+    return label, solver.effort, implied.other, solver.name
+
+
+def _settled(solved: Sequence[Solved], label: Guarantee) -> bool:
+    """Nothing with this label can change the choice: a stronger label is there and its upper value is met, or known."""
+    if not solved:
+        return False
+    best = best_of(solved)
+    if best.guarantee == "proved" and np.all(best.upper <= best.radius * (1 + CLOSED)):
+        return True
+    return label == "estimated" and best.guarantee != "estimated"
+
+
+def _translated(implied: Implied, solved: Solved) -> Solved:
+    """What radii in another norm say about the norm asked for."""
+    if not implied.other:
+        return solved
+    used = [f"{name} (l{norm_name(implied.question.norm)})" for name in solved.used]
+    radius, upper = implied.lower(solved.radius), implied.upper(solved.upper)
+    return Solved(
+        f"{solved.asked} (l{norm_name(implied.question.norm)})", radius, "proved", used, upper, solved.details
+    )
 
 
 def best_of(solved: Sequence[Solved]) -> Solved:
@@ -80,14 +143,16 @@ def _solvers(registry: Registry) -> list[type[Solver]]:
     return [component for component in registry.components(Solver.kind) if issubclass(component, Solver)]
 
 
-def _run(solver: Solver, noise: Noise, norm: float, dim: int, p_lower: np.ndarray, p_upper: np.ndarray) -> Solved:
+def _run(solver: Solver, question: Question) -> Solved:
+    """The solver's answer, checked. Raises :class:`RunError` when the plugin fails."""
+    noise, norm = question.noise, question.norm
     try:
-        found = solver.radii(noise, norm, dim, p_lower, p_upper)
+        found = solver.radii(noise, norm, question.dim, question.p_lower, question.p_upper)
     except RobustbenchError:
         raise
     except Exception as error:
         raise RunError(f"solver {solver.name!r} failed on {noise.name} noise, norm {norm:g}: {error!r}") from error
-    radius = _checked(solver, found, p_lower, p_upper)
+    radius = _checked(solver, found, question.p_lower, question.p_upper)
     upper = np.full(radius.shape, math.inf) if found.upper is None else np.asarray(found.upper, dtype=np.float64)
     return Solved(solver.name, radius, found.guarantee, [solver.name] * len(radius), upper, dict(found.details))
 

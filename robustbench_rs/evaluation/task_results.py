@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
-from robustbench_rs.api import Bound, Choice, ChoiceOf, Noise
+from robustbench_rs.api import Bound, Choice, ChoiceOf, MemoryTables, Noise, Tables
 from robustbench_rs.api.report import norm_name
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.certify import (
@@ -41,6 +41,7 @@ class Stored:
     certification: Certification
     prediction: Prediction | None
     registry: Registry
+    tables: Tables = field(default_factory=MemoryTables)
 
     @property
     def dim(self) -> int:
@@ -113,8 +114,9 @@ def _measure(store: RunStore, counts: TaskCounts, stored: Stored) -> tuple[list[
     found: list[Measured] = []
     refusals: list[str] = []
     for norm in certification.norms:
-        solved, refused = certified_radii(bounded, certification.solvers, stored.registry, noise, norm, stored.dim)
-        limits, _ = certified_radii(limit, certification.solvers, stored.registry, noise, norm, stored.dim)
+        how = (certification.solvers, stored.registry, noise, norm, stored.dim, stored.tables)
+        solved, refused = certified_radii(bounded, *how)
+        limits, _ = certified_radii(limit, *how)
         refusals += [f"norm {norm_name(norm)}, solver {item.asked}: {item.reason}" for item in refused]
         for radii, largest in zip(solved, limits, strict=True):
             one = _measured(counts, bounded, radii, norm, stored)
