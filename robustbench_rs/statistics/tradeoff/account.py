@@ -1,0 +1,98 @@
+"""From a law and a shift to its trade-off function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robustbench_rs.statistics.coordinate import Coordinate
+from robustbench_rs.statistics.tradeoff.cells import Cells, cut
+from robustbench_rs.statistics.tradeoff.convolution import Part, Total, total
+from robustbench_rs.statistics.tradeoff.curve import TradeOff, monotone
+from robustbench_rs.statistics.tradeoff.lattice import merged, single_atoms, spread
+
+COARSEST = 0.02
+"""No lattice step is larger."""
+FIRST_LOOK = 0.2
+CAP = 2.0
+"""Losses beyond count as this much where the step is chosen from the variance of the loss."""
+CELLS_PER_STEP = 3
+FLAT = 1e-12
+ZERO = 1e-26
+
+
+@dataclass(frozen=True)
+class Group:
+    """A shift of ``size`` (of z, signed) on ``count`` coordinates."""
+
+    size: float
+    count: int
+
+
+def trade_off(law: Coordinate, shift: Sequence[Group], tolerance: float, *, optimistic: bool = False) -> TradeOff:
+    """The trade-off function between noise with independent coordinates ~ ``law`` and the same noise, shifted.
+
+    Coordinates in no group are not shifted and do not matter. Pessimistic by default: p_star too large, left too small;
+    with ``optimistic`` the other way. ``tolerance``: wanted relative error of a radius read off it; not a promise,
+    compare both sides for the gap that was reached. Raises ``ValueError`` when a window would need too much memory.
+    """
+    groups = [group for group in shift if group.count > 0 and group.size != 0]
+    if not groups:
+        return _identity(optimistic)
+    coarse = [cut(law, group.size, FIRST_LOOK) for group in groups]
+    step = _step(groups, coarse, tolerance)
+    cells = [cut(law, group.size, step / CELLS_PER_STEP) for group in groups]
+    proved = all(each.proved for each in cells)
+    if sum(group.count for group in groups) == 1:
+        return _curve(single(cells[0], optimistic), optimistic, proved)
+    onto = merged if optimistic else spread
+    parts = [Part(onto(each, step), group.count) for each, group in zip(cells, groups, strict=True)]
+    return _curve(total(parts), optimistic, proved)
+
+
+def _step(groups: Sequence[Group], coarse: Sequence[Cells], tolerance: float) -> float:
+    """h = sqrt(3 tol Var L / k), Var L the variance of the total loss: both sides then lie within about tol.
+
+    The largest loss is a multiple of it where that is attained on a set of positive mass.
+    """
+    variance, count = 0.0, 0
+    for group, cells in zip(groups, coarse, strict=True):
+        size = np.minimum(np.maximum(np.abs(cells.low), np.abs(cells.high)), CAP)
+        variance += group.count * float(np.sum(cells.p * np.square(size)))
+        count += group.count
+    if variance <= ZERO * count:  # every finite loss is 0: any lattice is exact
+        return COARSEST
+    step = min(COARSEST, math.sqrt(3 * tolerance * variance / count))
+    flat = max(_flat(cells) for cells in coarse)
+    return flat / math.ceil(flat / step) if flat > step else step
+
+
+def _flat(cells: Cells) -> float:
+    """The largest finite loss, where it is attained on a whole cell of some mass; else 0."""
+    here = (cells.high - cells.low <= FLAT) & (cells.p + cells.q > 1e-6) & np.isfinite(cells.high)
+    return float(np.max(np.abs(cells.high[here]), initial=0.0))
+
+
+def single(cells: Cells, optimistic: bool) -> Total:
+    """One coordinate needs no lattice: its atoms, sorted."""
+    atoms = single_atoms(cells, optimistic=optimistic)
+    order = np.argsort(atoms.loss, kind="stable")
+    below_p, below_q = (np.cumsum(mass[order]) for mass in (atoms.p, atoms.q))
+    error = cells.slack + len(order) * 2.0**-53
+    return Total(atoms.loss[order], below_p, below_q, atoms.gone, error, error)
+
+
+def _curve(sums: Total, optimistic: bool, proved: bool) -> TradeOff:
+    kept_p = monotone(np.concatenate([[sums.gone], sums.gone + sums.below_p]))
+    kept_q = monotone(np.concatenate([[0.0], sums.below_q]))
+    losses = np.concatenate([[-math.inf], sums.losses])
+    return TradeOff(losses, kept_p, kept_q, sums.error_p, sums.error_q, optimistic, proved)
+
+
+def _identity(optimistic: bool) -> TradeOff:
+    """No shift: a class keeps what it has."""
+    ends = np.array([0.0, 1.0])
+    return TradeOff(np.array([-math.inf, 0.0]), ends, ends, 0.0, 0.0, optimistic, True)

@@ -1,0 +1,154 @@
+"""The law of the loss of one coordinate on the lattice {j h}, more (or, for upper values, less) informative than it is.
+
+With r = e^L, the law of r under P determines T, and T falls as the law grows in convex order. So a mean-preserving
+spread errs on the safe side, a merging on the other. In terms of H(x) = E_P[(x - r)_+], which is convex and determines
+the law: a spread raises H, a merging lowers it (:mod:`garbling`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from robustbench_rs.statistics.tradeoff.cells import FARTHEST, Cells
+from robustbench_rs.statistics.tradeoff.garbling import Half, garbled
+
+ON_NODE = 1e-9
+"""Atoms closer to a lattice point, in steps, lie on it."""
+
+
+@dataclass(frozen=True)
+class LatticeLaw:
+    """Masses ``p``, ``q`` (m,) under both laws at losses (``first`` + i) ``step``; ``gone``: P-mass at minus infinity,
+    ``come``: Q-mass at plus infinity. ``slack``: bound of the total-variation error of either law."""
+
+    step: float
+    first: int
+    p: np.ndarray
+    q: np.ndarray
+    gone: float
+    come: float
+    slack: float
+
+    @property
+    def losses(self) -> np.ndarray:
+        return self.step * (self.first + np.arange(len(self.p)))
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Losses (finite) with masses under both laws, and what lies at the infinities."""
+
+    loss: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    gone: float
+    come: float
+
+
+def spread(cells: Cells, step: float) -> LatticeLaw:
+    """Each cell's mass moved to its extreme ratios, and from there to lattice points, keeping both masses."""
+    return _onto_lattice(single_atoms(cells), step, cells.slack)
+
+
+def merged(cells: Cells, step: float) -> LatticeLaw:
+    """A law on the lattice that is less informative: every cell one atom, and these moved by :mod:`garbling`."""
+    atoms = single_atoms(cells, optimistic=True)
+    law = _onto_lattice(atoms, step, cells.slack)
+    return _lowered(law, _inner_mass(atoms, law))
+
+
+def single_atoms(cells: Cells, *, optimistic: bool = False) -> Atoms:
+    """One coordinate's loss: cells at their extreme ratios, or, for an optimistic law, each as one atom."""
+    if not optimistic:
+        return _to_extremes(cells)
+    inside = (cells.p > 0) & (cells.q > 0)
+    gone, come = math.fsum(cells.p[~inside]), math.fsum(cells.q[~inside])
+    p, q = cells.p[inside], cells.q[inside]
+    return _cut_far(Atoms(np.log(q / p), p, q, gone, come))
+
+
+def _to_extremes(cells: Cells) -> Atoms:
+    """Two atoms per cell. Mass whose quotient lies outside the extremes (by rounding, or at the end of a support) goes
+    to the infinity on its side, which is pessimistic."""
+    far = (cells.low > FARTHEST) | (cells.high < -FARTHEST)
+    low = np.where((cells.low < -FARTHEST) | far, 0.0, np.exp(np.clip(cells.low, -FARTHEST, FARTHEST)))
+    high = np.where((cells.high > FARTHEST) | far, math.inf, np.exp(np.clip(cells.high, -FARTHEST, FARTHEST)))
+    with np.errstate(all="ignore"):
+        come = np.where(np.isinf(high), 0.0, np.maximum(cells.q - cells.p * high, 0.0))
+        q = cells.q - come
+        gone = np.where(low == 0, 0.0, np.maximum(cells.p - q / low, 0.0))
+        p = cells.p - gone
+        both = (low > 0) & np.isfinite(high)
+        share = np.where(both & (high > low), (q - p * low) / (high - low), 0.0)
+        # (0, high): all of q at high. (low, inf): all of p at low. (0, inf): everything at the infinities.
+        p_high = np.where(both, np.clip(share, 0.0, p), np.where(np.isfinite(high) & (high > 0), q / high, 0.0))
+        p_low = np.where(low > 0, p - p_high, 0.0)
+        q_high = np.where(both, np.minimum(p_high * high, q), np.where(np.isfinite(high), q, 0.0))
+        q_low = np.where(both, q - q_high, np.where(low > 0, p_low * low, 0.0))
+    loss, p_all, q_all = (np.concatenate(pair) for pair in ((cells.low, cells.high), (p_low, p_high), (q_low, q_high)))
+    kept = np.isfinite(loss) & ((p_all > 0) | (q_all > 0))
+    lost, won = np.maximum(cells.p - p_high - p_low, 0.0), np.maximum(cells.q - q_high - q_low, 0.0)
+    return _cut_far(Atoms(loss[kept], p_all[kept], q_all[kept], math.fsum(lost), math.fsum(won)))
+
+
+def _cut_far(atoms: Atoms) -> Atoms:
+    """Losses beyond +-FARTHEST: P to minus infinity, Q to plus infinity."""
+    near = np.abs(atoms.loss) <= FARTHEST
+    gone, come = atoms.gone + math.fsum(atoms.p[~near]), atoms.come + math.fsum(atoms.q[~near])
+    return Atoms(atoms.loss[near], atoms.p[near], atoms.q[near], gone, come)
+
+
+def _onto_lattice(atoms: Atoms, step: float, slack: float) -> LatticeLaw:
+    """Each atom split between its two neighbours, keeping P- and Q-mass: linear in e^L."""
+    place = atoms.loss / step
+    on = _on_node(place)
+    below = np.where(on, np.rint(place), np.floor(place))
+    rest = np.where(on, 0.0, place - below)
+    # A share t of the P-mass goes up: e^(rest h) = 1 + t (e^h - 1); of the Q-mass, t e^h e^(-rest h).
+    up_p = np.expm1(rest * step) / math.expm1(step)
+    up_q = up_p * np.exp((1.0 - rest) * step)
+    first = int(below.min(initial=0.0))
+    index = (below - first).astype(np.int64)
+    size = int(index.max(initial=0)) + 2
+    p, q = (
+        np.bincount(index, mass * (1.0 - up), size) + np.bincount(index + 1, mass * up, size)
+        for mass, up in ((atoms.p, up_p), (atoms.q, up_q))
+    )
+    used = int(np.flatnonzero((p > 0) | (q > 0)).max(initial=0)) + 1
+    return LatticeLaw(step, first, p[:used], q[:used], atoms.gone, atoms.come, slack)
+
+
+def _on_node(place: np.ndarray) -> np.ndarray:
+    on: np.ndarray = np.abs(place - np.rint(place)) < ON_NODE
+    return on
+
+
+def _inner_mass(atoms: Atoms, law: LatticeLaw) -> tuple[np.ndarray, np.ndarray]:
+    """P- and Q-mass strictly between lattice points j and j + 1, (m - 1,)."""
+    place = atoms.loss / law.step
+    off = ~_on_node(place)
+    index = (np.floor(place[off]) - law.first).astype(np.int64)
+    size = len(law.p) - 1
+    return np.bincount(index, atoms.p[off], size), np.bincount(index, atoms.q[off], size)
+
+
+def _lowered(law: LatticeLaw, inner: tuple[np.ndarray, np.ndarray]) -> LatticeLaw:
+    """The lattice law made less informative than the atoms that it came from; L = 0 becomes one of its points."""
+    below, above = max(-law.first, 1), max(law.first + len(law.p) - 1, 1)
+    size, start = below + above + 1, law.first + below
+    p, q, c_p = np.zeros(size), np.zeros(size), np.zeros(size - 1)
+    p[start : start + len(law.p)], q[start : start + len(law.q)] = law.p, law.q
+    c_p[start : start + len(inner[0])] = inner[0]
+    c_q = np.zeros(size - 1)
+    c_q[start : start + len(inner[1])] = inner[1]
+    losses = law.step * np.arange(-below, above + 1)
+    lower = Half(np.exp(losses[: below + 1]), p[: below + 1], c_p[:below])
+    upper = Half(np.exp(-losses[below:])[::-1], q[below:][::-1], c_q[below:][::-1])
+    new_p, new_q, made_up = garbled(lower, upper)
+    reversed_q = new_q[::-1]
+    p = np.concatenate([new_p, reversed_q[1:] * np.exp(-losses[below + 1 :])])
+    q = np.concatenate([new_p[:-1] * np.exp(losses[:below]), reversed_q])
+    return LatticeLaw(law.step, -below, p, q, law.gone, law.come, law.slack + made_up)
