@@ -72,7 +72,9 @@ def _step(groups: Sequence[Group], coarse: Sequence[Cells], tolerance: float) ->
 
 def _flat(cells: Cells) -> float:
     """The largest finite loss, where it is attained on a whole cell of some mass; else 0."""
-    here = (cells.high - cells.low <= FLAT) & (cells.p + cells.q > 1e-6) & np.isfinite(cells.high)
+    with np.errstate(invalid="ignore"):
+        constant = cells.high - cells.low <= FLAT
+    here = constant & (cells.p + cells.q > 1e-6) & np.isfinite(cells.high)
     return float(np.max(np.abs(cells.high[here]), initial=0.0))
 
 
