@@ -1,38 +1,24 @@
-"""Claims of a radius solver, on a Gaussian whose true radii are known, and on any noise handed in."""
+"""Claims of a radius solver, on laws whose true radii are known, and on any noise handed in."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtri
 
-from robustbench_rs.api import ClosedForm, Noise, NoiseParams, ProductNoise, Radii, Solver
+from robustbench_rs.api import Noise, ProductNoise, Radii, Solver
+from robustbench_rs.testing.references import Reference, references
 from robustbench_rs.testing.result import Check, CheckResult, run
 
 NORMS = (1.0, 2.0, math.inf)
 DIMS = (1, 16)
 P_LOWER = np.array([0.5, 0.5001, 0.6, 0.75, 0.9, 0.99, 0.999])
 SLACK = 1e-12
-
-
-class ReferenceGaussian(ProductNoise):
-    """Gaussian noise by its density, named like the real one, with the l2 theorem in plain floating point."""
-
-    name = "gaussian"
-    symmetric = unimodal = log_concave = True
-
-    def log_density(self, z: np.ndarray) -> np.ndarray:
-        return np.asarray(-0.5 * np.square(z))
-
-    def closed_form(self, norm: float, dim: int) -> ClosedForm | None:
-        if norm != 2:
-            return super().closed_form(norm, dim)
-        return ClosedForm(
-            lambda lower, upper: self.scale * (1 - 1e-12) * (ndtri(lower) - ndtri(upper)) / 2, "Cohen 2019"
-        )
+SEARCHED = 1e-3
+"""How far above the truth a searched radius may come: no further than where its search tried the worst shift."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +30,19 @@ class Case:
     norm: float
     dim: int
 
-    def binary(self, noise: Noise | None = None) -> Radii:
-        return self.solver.radii(noise or self.noise, self.norm, self.dim, P_LOWER, 1 - P_LOWER)
+    @cached_property
+    def binary(self) -> Radii:
+        """Radii for pA and pB = 1 - pA."""
+        return self.on(self.noise)
+
+    def on(self, noise: Noise) -> Radii:
+        return self.solver.radii(noise, self.norm, self.dim, P_LOWER, 1 - P_LOWER)
 
 
 def check(solver: Solver, label: str, noises: Sequence[Noise]) -> list[CheckResult]:
     """All checks, for every supported (noise, norm, dimension); a refusal must say why."""
     results: list[CheckResult] = []
-    laws = [ReferenceGaussian(NoiseParams(sigma=0.5)), *noises]
+    laws = [*references(), *noises]
     for case in _cases(solver, laws):
         refused = solver.refusal(case.noise, case.norm, case.dim)
         where = ", ".join(part for part in (label, f"{case.noise.name}, norm {case.norm:g}, {case.dim}-d") if part)
@@ -70,7 +61,7 @@ def _cases(solver: Solver, laws: Sequence[Noise]) -> Iterator[Case]:
 
 
 def _shape(case: Case) -> str | None:
-    radius = case.binary().radius
+    radius = case.binary.radius
     good = radius.shape == P_LOWER.shape and np.all(np.isfinite(radius)) and np.all(radius >= 0)
     return None if good else f"radii are not {len(P_LOWER)} finite numbers >= 0: {radius}"
 
@@ -82,7 +73,7 @@ def _zero(case: Case) -> str | None:
 
 
 def _monotone(case: Case) -> str | None:
-    radius = case.binary().radius
+    radius = case.binary.radius
     return None if np.all(np.diff(radius) >= 0) else f"the radius falls somewhere as pA grows: {radius}"
 
 
@@ -97,23 +88,34 @@ def _equivariant(case: Case) -> str | None:
         return None
     fields = case.noise.params.model_dump(exclude={"scale", "sigma"})
     double = type(case.noise)(type(case.noise.params).model_validate({**fields, "scale": 2 * case.noise.scale}))
-    one, two = case.binary().radius, case.binary(double).radius
+    one, two = case.binary.radius, case.on(double).radius
     return None if np.allclose(two, 2 * one, rtol=1e-6, atol=0) else f"twice the scale gives {two}, not twice {one}"
 
 
 def _never_above(case: Case) -> str | None:
-    """The exact Gaussian radius (Cohen et al. 2019; ball inclusions), which no proved radius may exceed."""
-    radii = case.binary()
-    if not isinstance(case.noise, ReferenceGaussian) or radii.guarantee != "proved":
+    """The exact radius where a theorem gives it, which no radius without an estimate in it may exceed.
+
+    A searched radius is the worst of the shifts tried, so it may lie above the truth; by this much it is no use.
+    """
+    truth = case.noise.truth(case.norm, case.dim, P_LOWER) if isinstance(case.noise, Reference) else None
+    radii = case.binary
+    if truth is None or radii.guarantee == "estimated":
         return None
-    factor = case.dim**-0.5 if math.isinf(case.norm) else 1.0
-    truth = case.noise.scale * factor * ndtri(P_LOWER)
-    bad = radii.radius > truth * (1 + SLACK)
+    bad = radii.radius > truth * (1 + (SLACK if radii.guarantee == "proved" else SEARCHED))
     return f"radius {radii.radius[bad]} is above the true {truth[bad]}" if np.any(bad) else None
 
 
+def _known_values(case: Case) -> str | None:
+    """The truth lies below what the solver says it does not exceed."""
+    truth = case.noise.truth(case.norm, case.dim, P_LOWER) if isinstance(case.noise, Reference) else None
+    upper = case.binary.upper
+    if truth is None or upper is None or np.all(truth <= upper * (1 + SLACK) + SLACK):
+        return None
+    return f"the true radius {truth} is above the upper value {upper}"
+
+
 def _bracket(case: Case) -> str | None:
-    radii = case.binary()
+    radii = case.binary
     if radii.upper is None or np.all(radii.radius <= radii.upper):
         return None
     return f"radius {radii.radius} is above its own upper value {radii.upper}"
@@ -126,5 +128,6 @@ CHECKS: dict[str, Check[Case]] = {
     "monotone in pB": _two_sided,
     "scale equivariant": _equivariant,
     "never above the truth": _never_above,
+    "truth below the upper value": _known_values,
     "radius below its upper value": _bracket,
 }

@@ -65,9 +65,17 @@ def test_limits_of_zero_and_one_give_no_nan() -> None:
 
 def test_generic_closed_form_is_cut_at_zero() -> None:
     """The default l1 form of a log-concave family may be negative below 1/2; the solver is not."""
-    from robustbench_rs.testing.solver import ReferenceGaussian
 
-    radii = SOLVER.radii(ReferenceGaussian(SIGMA), 1.0, 3, np.array([0.2, 0.5, 0.9]), np.array([0.8, 0.5, 0.1]))
+    class ByDensity(ProductNoise):
+        """A Gaussian that states nothing but its density and facts."""
+
+        name = "by-density"
+        symmetric = unimodal = log_concave = True
+
+        def log_density(self, z: np.ndarray) -> np.ndarray:
+            return np.asarray(-0.5 * np.square(z))
+
+    radii = SOLVER.radii(ByDensity(SIGMA), 1.0, 3, np.array([0.2, 0.5, 0.9]), np.array([0.8, 0.5, 0.1]))
     assert radii.radius[:2].tolist() == [0.0, 0.0]
     assert radii.upper is not None
     assert radii.upper[:2].tolist() == [0.0, 0.0]
