@@ -16,6 +16,7 @@ from robustbench_rs.api.model import Importer, Inputs, Model, ModelParams
 from robustbench_rs.api.noise import ClosedForm, Noise, NoiseParams
 from robustbench_rs.api.product_noise import ProductNoise
 from robustbench_rs.api.progress import Progress, SilentProgress
+from robustbench_rs.api.radial_noise import RadialNoise
 from robustbench_rs.api.report import Report
 from robustbench_rs.api.reporter import Reporter
 from robustbench_rs.api.solver import Guarantee, MemoryTables, Radii, Solver, Tables
@@ -51,6 +52,7 @@ __all__ = [
     "Params",
     "ProductNoise",
     "Progress",
+    "RadialNoise",
     "Radii",
     "Report",
     "Reporter",

@@ -99,12 +99,92 @@ def uniform(shape: tuple[int, ...], generator: torch.Generator, device: torch.de
     return cells.to(torch.float64).mul_(2 * HALF_STEP).add_(HALF_STEP)
 
 
+def signed_tail(shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str) -> torch.Tensor:
+    """u below 1/2 and u - 1 above, of :func:`uniform`: both tails of a law with their full relative precision."""
+    u = uniform(shape, generator, device)
+    return u.sub_((u > 0.5).to(u.dtype))
+
+
+def standard_gamma(
+    alpha: float, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str
+) -> torch.Tensor:
+    """Independent float64 draws of the gamma law of shape parameter ``alpha`` >= 1 and scale 1.
+
+    On a device by the rejection method of Marsaglia and Tsang 2000 (numpy's too): more than 95 per cent are accepted,
+    and what is rejected is drawn again. Without float64 (Apple's mps) the tensor is on the CPU.
+    """
+    import torch
+
+    if alpha < 1:
+        raise ValueError(
+            f"a gamma law of shape parameter {alpha} is not offered: multiply one of alpha + 1 by U^(1/alpha)"
+        )
+    if _on_host(device):
+        return torch.from_numpy(np.asarray(_numpy(generator).standard_gamma(alpha, shape)))
+    drawn, accepted = _gamma_proposals(alpha, shape, generator, device)
+    flat, open_ = drawn.view(-1), (~accepted).view(-1).nonzero()[:, 0]
+    while len(open_):
+        again, accepted = _gamma_proposals(alpha, tuple(open_.shape), generator, device)
+        flat[open_[accepted]] = again[accepted]
+        open_ = open_[~accepted]
+    return drawn
+
+
+def _gamma_proposals(
+    alpha: float, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """d (1 + x / sqrt(9d))^3 with x normal and d = alpha - 1/3, and which of them are accepted."""
+    import torch
+
+    d = alpha - 1 / 3
+    x = torch.randn(shape, generator=generator, device=device, dtype=torch.float64)
+    cube = (1 + x / math.sqrt(9 * d)) ** 3
+    level = x.square().div_(2).add_(d * (1 - cube + cube.clamp(min=1e-300).log()))
+    return d * cube, (cube > 0) & (uniform(shape, generator, device).log_() < level)
+
+
+def place(device: torch.device | str) -> torch.device | str:
+    """Where float64 draws for ``device`` are made: on it, but for a device without float64 on the CPU."""
+    return "cpu" if on_host(device) else device
+
+
+def precise(dtype: torch.dtype) -> torch.dtype:
+    """float32 in place of a half precision, so that what is scaled afterwards is rounded only once."""
+    import torch
+
+    return dtype if dtype == torch.float64 else torch.float32
+
+
+def rounded(z: torch.Tensor, scale: float, device: torch.device | str, dtype: torch.dtype) -> torch.Tensor:
+    """``scale`` times ``z`` (float64, overwritten), rounded once to ``dtype``; too large: to its largest number."""
+    import torch
+
+    z.mul_(scale)
+    if dtype != torch.float64:
+        limit = torch.finfo(dtype).max
+        z.clamp_(-limit, limit)
+    return z.to(dtype).to(device)
+
+
 def _midpoints(words: np.ndarray) -> np.ndarray:
     """(k + 1/2) / 2^52 of k in [0, 2^52): every step is exact in float64."""
     values = words.astype(np.float64)
     values *= 2 * HALF_STEP
     values += HALF_STEP
     return values
+
+
+def host_generator(generator: torch.Generator) -> np.random.Generator:
+    """A numpy generator keyed from the next words of ``generator``, for laws that numpy draws exactly (gamma, ...).
+
+    Meant for a few numbers per noise vector, which are drawn on the CPU whatever the device.
+    """
+    return _numpy(generator)
+
+
+def on_host(device: torch.device | str) -> bool:
+    """Whether draws for ``device`` are made on the CPU: also for mps, which has no float64."""
+    return _on_host(device)
 
 
 def _on_host(device: torch.device | str) -> bool:

@@ -65,6 +65,10 @@ class Noise(Component):
     ) -> torch.Tensor:
         """Independent draws: ``shape`` is (draws, \\*input shape). All randomness comes from ``generator``."""
 
+    def problem(self, dim: int) -> str | None:  # noqa: ARG002
+        """Why there is no such noise on inputs of ``dim`` coordinates, for people; None when there is."""
+        return None
+
     def closed_form(self, norm: float, dim: int) -> ClosedForm | None:  # noqa: ARG002
         """The closed-form radius in this norm and dimension, None where there is no theorem."""
         return None

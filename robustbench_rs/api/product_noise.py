@@ -44,7 +44,8 @@ class ProductNoise(Noise):
     """Ascending points between which :meth:`score` is monotone: its turning points, jumps and poles. None: unknown. A
     log-concave density needs none: its score rises everywhere."""
     fisher_information: float | None = None
-    """E[score(z)^2], exact up to rounding; None: not stated."""
+    """E[score(z)^2], exact up to rounding; None: not stated; infinite unless ``continuous``, as a jump in the density
+    adds what the score does not show."""
 
     def __init__(self, params: Params | None = None) -> None:
         super().__init__(params)
@@ -136,9 +137,12 @@ class ProductNoise(Noise):
         u = (rng.integers(0, 1 << 52, size=(count, dim)).astype(np.float64) + 0.5) * 2.0**-52
         return np.asarray(self.scale * self.quantile(u))
 
-    def closed_form(self, norm: float, dim: int) -> ClosedForm | None:  # noqa: ARG002
-        """l1 for symmetric log-concave noise: R = (F^-1(pA) - F^-1(pB)) / 2 (Yang et al. 2020, Theorem 4.2)."""
-        if norm != 1 or not (self.symmetric and self.log_concave):
+    def closed_form(self, norm: float, dim: int) -> ClosedForm | None:
+        """l1 for symmetric log-concave noise: R = (F^-1(pA) - F^-1(pB)) / 2 (Yang et al. 2020, Theorem 4.2).
+
+        In one dimension every norm is l1.
+        """
+        if (norm != 1 and dim != 1) or not (self.symmetric and self.log_concave):
             return None
         source = "i.i.d. symmetric log-concave noise, l1: one coordinate is worst"
         return ClosedForm(self._l1_radius, source, upper=self._l1_upper)

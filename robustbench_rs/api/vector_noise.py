@@ -42,6 +42,13 @@ class VectorNoise(Noise):
             )
         return float(getattr(self.params, "sigma")) / std  # noqa: B009
 
+    def problem(self, dim: int) -> str | None:
+        try:
+            self.scale_in(dim)
+        except ValueError as error:
+            return str(error)
+        return None
+
     @property
     def sigma(self) -> float | None:
         """As given: from a scale it follows only together with the dimension, see :meth:`sigma_in`."""

@@ -19,6 +19,8 @@ class ClosedFormSolver(Solver):
     effort = 0
 
     def refusal(self, noise: Noise, norm: float, dim: int) -> str | None:
+        if (problem := noise.problem(dim)) is not None:
+            return problem
         if noise.closed_form(norm, dim) is not None:
             return None
         known = ", ".join(_norm(other) for other in OFFERED if noise.closed_form(other, dim) is not None)
