@@ -37,7 +37,7 @@ def trade_off(law: Coordinate, shift: Sequence[Group], tolerance: float, *, opti
 
     Coordinates in no group are not shifted and do not matter. Pessimistic by default: p_star too large, left too small;
     with ``optimistic`` the other way. ``tolerance``: wanted relative error of a radius read off it; not a promise,
-    compare both sides for the gap that was reached. Raises ``ValueError`` when a window would need too much memory.
+    compare both sides for the gap that was reached. Raises ``ValueError`` when the lattice would need too much memory.
     """
     groups = [group for group in shift if group.count > 0 and group.size != 0]
     if not groups:

@@ -15,6 +15,7 @@ import numpy as np
 from robustbench_rs.statistics.tradeoff.cells import FARTHEST, Cells
 from robustbench_rs.statistics.tradeoff.garbling import Half, garbled
 
+MAX_POINTS = 1 << 21
 ON_NODE = 1e-9
 """Atoms closer to a lattice point, in steps, lie on it."""
 
@@ -67,7 +68,9 @@ def single_atoms(cells: Cells, *, optimistic: bool = False) -> Atoms:
     inside = (cells.p > 0) & (cells.q > 0)
     gone, come = math.fsum(cells.p[~inside]), math.fsum(cells.q[~inside])
     p, q = cells.p[inside], cells.q[inside]
-    return _cut_far(Atoms(np.log(q / p), p, q, gone, come))
+    # The quotient of two tiny masses may be all rounding: what it cannot be is not believed.
+    loss = np.clip(np.log(q) - np.log(p), cells.low[inside], cells.high[inside])
+    return _cut_far(Atoms(loss, p, q, gone, come))
 
 
 def _to_extremes(cells: Cells) -> Atoms:
@@ -113,6 +116,8 @@ def _onto_lattice(atoms: Atoms, step: float, slack: float) -> LatticeLaw:
     first = int(below.min(initial=0.0))
     index = (below - first).astype(np.int64)
     size = int(index.max(initial=0)) + 2
+    if size > MAX_POINTS:
+        raise ValueError(f"the loss of one coordinate needs {size} lattice points")
     p, q = (
         np.bincount(index, mass * (1.0 - up), size) + np.bincount(index + 1, mass * up, size)
         for mass, up in ((atoms.p, up_p), (atoms.q, up_q))
