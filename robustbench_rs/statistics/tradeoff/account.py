@@ -12,7 +12,7 @@ from robustbench_rs.statistics.coordinate import Coordinate
 from robustbench_rs.statistics.tradeoff.cells import Cells, cut
 from robustbench_rs.statistics.tradeoff.convolution import Part, Total, total
 from robustbench_rs.statistics.tradeoff.curve import TradeOff, monotone
-from robustbench_rs.statistics.tradeoff.lattice import merged, single_atoms, spread
+from robustbench_rs.statistics.tradeoff.lattice import merged, reach, single_atoms, spread
 
 COARSEST = 0.02
 """No lattice step is larger."""
@@ -20,6 +20,8 @@ FIRST_LOOK = 0.2
 CAP = 2.0
 """Losses beyond count as this much where the step is chosen from the variance of the loss."""
 CELLS_PER_STEP = 3
+MAX_REACH = 1 << 17
+"""Lattice points up to the largest loss of one coordinate."""
 FLAT = 1e-12
 ZERO = 1e-26
 
@@ -48,8 +50,10 @@ def trade_off(law: Coordinate, shift: Sequence[Group], tolerance: float, *, opti
     proved = all(each.proved for each in cells)
     if sum(group.count for group in groups) == 1:
         return _curve(single(cells[0], optimistic), optimistic, proved)
+    # Rather a coarser lattice, which is as sound, than one without end: few laws have so long a loss so rarely.
+    step = max(step, max(reach(each, group.count) for each, group in zip(cells, groups, strict=True)) / MAX_REACH)
     onto = merged if optimistic else spread
-    parts = [Part(onto(each, step), group.count) for each, group in zip(cells, groups, strict=True)]
+    parts = [Part(onto(each, step, group.count), group.count) for each, group in zip(cells, groups, strict=True)]
     return _curve(total(parts), optimistic, proved)
 
 

@@ -16,6 +16,9 @@ TAIL = 2.0**-60
 """Mass of either law left in each of the two outer cells, where float64 allows."""
 IGNORED = 1e-17
 """Cells with less mass under both laws are not refined any more."""
+LIGHT = 1e3
+"""Cells with less than one part in LIGHT of the mass may be wider: what a cell costs is its mass times the square of
+the change of L."""
 MAX_CELLS = 1 << 18
 FARTHEST = 60.0
 """Losses beyond count as infinite: e^-60 of the mass is lost to the safe side."""
@@ -82,7 +85,9 @@ def _refined(law: Coordinate, shift: float, edges: np.ndarray, width: float) -> 
         with np.errstate(invalid="ignore"):
             change = np.abs(np.diff(value))  # NaN or infinite at the ends of supports: halved until it has no mass
         mass = np.maximum(np.abs(np.diff(law.cdf(edges))), np.abs(np.diff(law.cdf(edges - shift))))
-        parts = np.where(np.isfinite(change), np.minimum(change / width, 16.0), 2.0)
+        known = np.isfinite(change)
+        wanted = np.where(known, change, 0.0) / width * np.minimum(1.0, np.sqrt(LIGHT * mass))
+        parts = np.where(known, np.minimum(wanted, 16.0), 2.0)
         far = (np.minimum(value[:-1], value[1:]) > FARTHEST) | (np.maximum(value[:-1], value[1:]) < -FARTHEST)
         parts = np.where((mass > IGNORED) & ~far & (parts > 1.0), np.ceil(parts), 1.0).astype(np.int64)
         parts[np.diff(edges) <= 8 * np.spacing(np.abs(edges[1:]))] = 1

@@ -15,7 +15,8 @@ import numpy as np
 from robustbench_rs.statistics.tradeoff.cells import FARTHEST, Cells
 from robustbench_rs.statistics.tradeoff.garbling import Half, garbled
 
-MAX_POINTS = 1 << 21
+RARE = 1e-13
+"""Mass in all coordinates together that may be moved to the infinities."""
 ON_NODE = 1e-9
 """Atoms closer to a lattice point, in steps, lie on it."""
 
@@ -49,15 +50,18 @@ class Atoms:
     come: float
 
 
-def spread(cells: Cells, step: float) -> LatticeLaw:
-    """Each cell's mass moved to its extreme ratios, and from there to lattice points, keeping both masses."""
-    return _onto_lattice(single_atoms(cells), step, cells.slack)
+def spread(cells: Cells, step: float, count: int = 1) -> LatticeLaw:
+    """Each cell's mass moved to its extreme ratios, and from there to lattice points, keeping both masses.
+
+    ``count``: of coordinates with this law; it decides which losses are so rare that they may be taken as infinite.
+    """
+    return _onto_lattice(_cut_rare(single_atoms(cells), count), step, cells.slack)
 
 
-def merged(cells: Cells, step: float) -> LatticeLaw:
+def merged(cells: Cells, step: float, count: int = 1) -> LatticeLaw:
     """A law on the lattice that is less informative: every cell one atom, and these moved by :mod:`garbling`."""
-    atoms = single_atoms(cells, optimistic=True)
-    law = _onto_lattice(atoms, step, cells.slack)
+    atoms = _cut_rare(single_atoms(cells, optimistic=True), count)
+    law = _onto_lattice(atoms, step, cells.slack + RARE / count)
     return _lowered(law, _inner_mass(atoms, law))
 
 
@@ -97,9 +101,29 @@ def _to_extremes(cells: Cells) -> Atoms:
     return _cut_far(Atoms(loss[kept], p_all[kept], q_all[kept], math.fsum(lost), math.fsum(won)))
 
 
-def _cut_far(atoms: Atoms) -> Atoms:
-    """Losses beyond +-FARTHEST: P to minus infinity, Q to plus infinity."""
-    near = np.abs(atoms.loss) <= FARTHEST
+def reach(cells: Cells, count: int) -> float:
+    """The largest loss that is not so rare in ``count`` coordinates that it may be taken as infinite."""
+    return _reach(single_atoms(cells), count)
+
+
+def _reach(atoms: Atoms, count: int) -> float:
+    size = np.abs(atoms.loss)
+    order = np.argsort(-size)
+    rare = int(np.searchsorted(count * np.cumsum((atoms.p + atoms.q)[order]), RARE))
+    return float(size[order[min(rare, len(order) - 1)]]) if len(order) else 0.0
+
+
+def _cut_rare(atoms: Atoms, count: int) -> Atoms:
+    """Without losses that hardly ever occur, under either law: a lattice up to them would be long."""
+    return _cut_far(atoms, _reach(atoms, count))
+
+
+def _cut_far(atoms: Atoms, farthest: float = FARTHEST) -> Atoms:
+    """Losses beyond +-``farthest``: P to minus infinity, Q to plus infinity.
+
+    That is pessimistic. An optimistic law may only move masses below RARE, which its slack pays for.
+    """
+    near = np.abs(atoms.loss) <= farthest
     gone, come = atoms.gone + math.fsum(atoms.p[~near]), atoms.come + math.fsum(atoms.q[~near])
     return Atoms(atoms.loss[near], atoms.p[near], atoms.q[near], gone, come)
 
@@ -116,8 +140,6 @@ def _onto_lattice(atoms: Atoms, step: float, slack: float) -> LatticeLaw:
     first = int(below.min(initial=0.0))
     index = (below - first).astype(np.int64)
     size = int(index.max(initial=0)) + 2
-    if size > MAX_POINTS:
-        raise ValueError(f"the loss of one coordinate needs {size} lattice points")
     p, q = (
         np.bincount(index, mass * (1.0 - up), size) + np.bincount(index + 1, mass * up, size)
         for mass, up in ((atoms.p, up_p), (atoms.q, up_q))
