@@ -179,7 +179,13 @@ class NotNormalisable(Logistic):
         (Truncated, {"sample has the tails of the cdf"}),
         (GlobalState, {"sample is reproducible"}),
         (OneDrawRepeated, {"sample has independent coordinates"}),
-        (WrongType, {"sample has the shape, dtype and device asked for"}),
+        (
+            WrongType,
+            {
+                "sample has the shape, dtype and device asked for",
+                "sample has one law in every precision and on every device",
+            },
+        ),
         (TooLarge, {"closed forms stay below a half-space"}),
         (NotScaled, {"closed forms scale with the noise"}),
         (NotNormalisable, {"density integrates to 1 after normalisation"}),

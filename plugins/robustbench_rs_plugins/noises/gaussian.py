@@ -24,11 +24,18 @@ class Gaussian(ProductNoise):
     symmetric = True
     unimodal = True
     log_concave = True
+    continuous = True
     std = 1.0
+    fisher_information = 1.0
+    log_normaliser = math.log(2 * math.pi) / 2
     quantile_error = 2.0**-52
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
-        return np.asarray(-0.5 * np.square(z))
+        with np.errstate(over="ignore"):
+            return np.asarray(-0.5 * np.square(z))
+
+    def score(self, z: np.ndarray) -> np.ndarray:
+        return np.asarray(z, dtype=np.float64)
 
     def cdf(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(ndtr(z))
@@ -42,9 +49,9 @@ class Gaussian(ProductNoise):
     def sample(
         self, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str, dtype: torch.dtype
     ) -> torch.Tensor:
-        from robustbench_rs.api.draws import standard_normal
+        from robustbench_rs.api.draws import precise, standard_normal
 
-        return standard_normal(shape, generator, device, dtype).mul_(self.scale)
+        return standard_normal(shape, generator, device, precise(dtype)).mul_(self.scale).to(dtype)
 
     def closed_form(self, norm: float, dim: int) -> ClosedForm:
         """sigma (Phi^-1(pA) - Phi^-1(pB)) / 2 for p <= 2, times d^(1/p - 1/2) for p > 2; exact for every norm.

@@ -21,11 +21,17 @@ class Laplace(ProductNoise):
     symmetric = True
     unimodal = True
     log_concave = True
+    continuous = True
     std = math.sqrt(2.0)
+    fisher_information = 1.0
+    log_normaliser = math.log(2.0)
     quantile_error = 2.0**-52
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(-np.abs(z))
+
+    def score(self, z: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sign(z), dtype=np.float64)
 
     def cdf(self, z: np.ndarray) -> np.ndarray:
         half = 0.5 * np.exp(-np.abs(z))
@@ -46,10 +52,10 @@ class Laplace(ProductNoise):
         self, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str, dtype: torch.dtype
     ) -> torch.Tensor:
         """The difference of two independent exponential variables."""
-        from robustbench_rs.api.draws import standard_exponential
+        from robustbench_rs.api.draws import precise, standard_exponential
 
-        first = standard_exponential(shape, generator, device, dtype)
-        return first.sub_(standard_exponential(shape, generator, device, dtype)).mul_(self.scale)
+        first = standard_exponential(shape, generator, device, precise(dtype))
+        return first.sub_(standard_exponential(shape, generator, device, precise(dtype))).mul_(self.scale).to(dtype)
 
     def closed_form(self, norm: float, dim: int) -> ClosedForm | None:
         """l1 (and every norm in one dimension): scale (F^-1(pA) - F^-1(pB)) / 2 = -scale ln(2(1 - pA)); exact."""

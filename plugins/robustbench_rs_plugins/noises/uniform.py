@@ -24,10 +24,15 @@ class Uniform(ProductNoise):
     unimodal = True
     log_concave = True
     std = 1.0 / math.sqrt(3.0)
+    fisher_information = math.inf
+    log_normaliser = math.log(2.0)
     quantile_error = 2.0**-52
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(np.abs(z) <= 1.0, 0.0, -np.inf))
+
+    def score(self, z: np.ndarray) -> np.ndarray:
+        return np.zeros(np.shape(z))
 
     def cdf(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(np.clip((1.0 + np.asarray(z, dtype=np.float64)) / 2, 0.0, 1.0))
