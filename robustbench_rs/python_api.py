@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from robustbench_rs import evaluation
 from robustbench_rs.api import Noise, Report, Tables
 from robustbench_rs.errors import InputError
-from robustbench_rs.evaluation import Run, RunOptions
+from robustbench_rs.evaluation import Run, RunOptions, ValidationRun
 from robustbench_rs.evaluation.tables import DiskTables
 from robustbench_rs.plugins import Registry, load_registry
-from robustbench_rs.spec import Spec, find_spec, load_spec, spec_from_mapping
+from robustbench_rs.spec import Spec, ValidationSpec, find_spec, load_spec, spec_from_mapping
 
 DEFAULT_RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 
@@ -48,13 +48,13 @@ def _tables() -> Tables:
 
 
 def evaluate(
-    spec: Spec | str | Path | Mapping[str, Any],
+    spec: Spec | ValidationSpec | str | Path | Mapping[str, Any],
     options: RunOptions | None = None,
     *,
     settings: Sequence[str] = (),
     data: Path | None = None,
     registry: Registry | None = None,
-) -> Run:
+) -> Run | ValidationRun:
     """Carry out a spec: a file, the name of a shipped one, or a mapping with the same keys.
 
     ``settings``: ``key.path=value``, as ``--set``; ``data``: what ``${data}`` stands for. Resumes what ``options.out``
@@ -65,12 +65,14 @@ def evaluate(
         spec = load_spec(find_spec(str(spec)), directory, settings=settings, data=data)
     elif isinstance(spec, Mapping):
         spec = spec_from_mapping(spec, directory, folder=Path.cwd(), data=data)
+    if isinstance(spec, ValidationSpec):
+        return evaluation.validate_noises(spec, directory, options)
     return evaluation.evaluate(spec, directory, options)
 
 
-def load_run(path: str | Path, *, registry: Registry | None = None) -> Run:
-    """The results in a run's directory, finished or not."""
-    return evaluation.load_run(Path(path), registry or installed(), tables=_tables())
+def load_run(path: str | Path, *, registry: Registry | None = None) -> Run | ValidationRun:
+    """The results in a run's directory, finished or not; of a validation, its radii."""
+    return evaluation.load_results(Path(path), registry or installed(), tables=_tables())
 
 
 def compare(

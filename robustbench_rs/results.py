@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from robustbench_rs.api.report import Cost, Flag, GalleryItem, PredictionRow, Share
+from robustbench_rs.api.report import Candidate, Cost, Flag, GalleryItem, PredictionRow, Share
 
 ABSTAIN = -1
 """In ``Measured.predictions`` only where ``abstained`` says so too; never handed on as a class."""
@@ -51,6 +51,8 @@ class Measured:
     samples: int | None = None
     seconds: float | None = None
     seconds_per_input: np.ndarray | None = None
+    level: float | None = None
+    """What the limits have of ``alpha``, the rest being spent on other statements; None: all of it."""
     smoothed_accuracy: float | None = None
     """From PREDICT where it was asked for; None: certified accuracy at radius 0 is the smoothed accuracy."""
 
@@ -84,6 +86,7 @@ class Source:
     gallery: Sequence[GalleryItem] = ()
     costs: Sequence[Cost] = ()
     budget: Sequence[Share] = ()
+    candidates: Sequence[Candidate] = ()
     protocol: Sequence[tuple[str, str]] = ()
     environment: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = field(default_factory=tuple)

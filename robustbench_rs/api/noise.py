@@ -1,7 +1,11 @@
-"""Noise laws: what is added to the input. :mod:`product_noise` and :mod:`vector_noise` hold the bases of families."""
+"""Noise laws: how inputs are randomised, by adding to them unless a law says otherwise.
+
+:mod:`product_noise` and :mod:`vector_noise` hold the bases of families that are added.
+"""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +53,8 @@ class Noise(Component):
 
     kind: ClassVar[str] = "noise"
     Params: ClassVar[type[Params]] = NoiseParams
+    pixel_range: tuple[float, float] = (-math.inf, math.inf)
+    """The inputs that this noise is made for; evaluating others is refused."""
 
     @property
     def sigma(self) -> float | None:
@@ -64,6 +70,19 @@ class Noise(Component):
         self, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str, dtype: torch.dtype
     ) -> torch.Tensor:
         """Independent draws: ``shape`` is (draws, \\*input shape). All randomness comes from ``generator``."""
+
+    def apply(self, inputs: torch.Tensor, drawn: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        """What the base classifier is given: ``inputs`` under the draws ``drawn`` of :meth:`sample`, here their sum.
+
+        ``inputs``: one input (\\*shape), or one per draw; ``drawn``: (draws, \\*shape), like the result. ``out``, where
+        given, may be overwritten with the result and returned; it may be ``inputs``. ``drawn`` is left as it is.
+
+        An override is a fixed function of the two, draw by draw. Of ``ProductNoise`` and ``VectorNoise`` it must be one
+        of their sum alone: all that solvers prove of these is about the sum. Anything else is a plain ``Noise``.
+        """
+        import torch
+
+        return torch.add(inputs, drawn, out=out)
 
     def problem(self, dim: int) -> str | None:  # noqa: ARG002
         """Why there is no such noise on inputs of ``dim`` coordinates, for people; None when there is."""

@@ -12,8 +12,26 @@ from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
 
+from robustbench_rs.api.validation import Validation
+
 ENVELOPE = "envelope"
 """Name of the best-of-noise-levels row; post hoc, because the level is chosen after looking at the results."""
+
+
+PER_INPUT = "per input"
+"""Value, in noise parameters, of a parameter of which every input has its own."""
+PER_INPUT_NOISE = "(per-input noise)"
+"""Ends the guarantee of radii for which every input has a noise of its own: no certificate of one classifier."""
+PER_INPUT_CAVEAT = (
+    "each radius holds for the classifier that smooths the whole ball around its input with the noise chosen for that "
+    "input. It is no certificate of a deployed classifier that chooses its noise anew at every point, unless the "
+    "choice is remembered for the ball. So these rows are compared with each other only."
+)
+
+
+def per_input_noise(guarantee: str) -> str:
+    """The label of radii whose noise was chosen for their input."""
+    return f"{guarantee} {PER_INPUT_NOISE}"
 
 
 def round_down(value: float, digits: int = 3) -> str:
@@ -206,6 +224,31 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One candidate of a noise optimisation, in the order of evaluation (``number`` from 1, the spec's own first).
+
+    ``index``: the input that it is for, None for all. ``noise_params``: the spec's own; ``params``: the candidate's, as
+    canonical JSON. ``value``: of the ``objective`` (name for people) in ``norm``, from radii with this ``guarantee``
+    ("" where no solver has any) that hold for all candidates of an input jointly, at ``alpha``.
+    """
+
+    source: str
+    defense: str
+    noise: str
+    noise_params: str
+    mode: str
+    index: int | None
+    number: int
+    params: str
+    objective: str
+    norm: str
+    value: float
+    guarantee: str
+    alpha: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that a reporter may show.
 
@@ -225,7 +268,10 @@ class Report:
     gallery: Sequence[GalleryItem] = ()
     costs: Sequence[Cost] = ()
     budget: Sequence[Share] = ()
+    candidates: Sequence[Candidate] = ()
     protocol: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     environment: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     notes: Sequence[str] = ()
     simultaneous: bool = False
+    validation: Validation | None = None
+    """Of a validation this is all there is: its report has no certificates."""

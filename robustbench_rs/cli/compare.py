@@ -69,7 +69,7 @@ def report(
 
     --solver and --norm may be repeated, or hold a list: --norm 1,2,inf.
     """
-    from robustbench_rs.evaluation import load_run
+    from robustbench_rs.evaluation import load_results
 
     changes: dict[str, Any] = {
         "norms": [parse_norm(text) for text in _split(norms)] or None,
@@ -78,7 +78,7 @@ def report(
     }
     chosen = None if formats is None else reporters(settings, _split([formats]))
     given = {key: value for key, value in changes.items() if value is not None}
-    found = load_run(run_folder(run), settings.registry, certification=given, tables=settings.tables)
+    found = load_results(run_folder(run), settings.registry, certification=given, tables=settings.tables)
     data = found.report()
     files = write_report(data, chosen or [choice.make() for choice in found.options.formats], found.path / REPORT)
     print_report(data)

@@ -1,90 +1,53 @@
-"""``radius --curve FILE``: R(pA) of a noise as a table, a figure or a page."""
+"""``radius --curve FILE``: R(pA) of one or several noises as a table, a figure or a page."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from robustbench_rs.api import Reporter, Tables
 from robustbench_rs.api.report import norm_name
+from robustbench_rs.api.validation import RadiusCurve, Validation
+from robustbench_rs.cli.components import choose
 from robustbench_rs.cli.question import Question
 from robustbench_rs.errors import InputError
-from robustbench_rs.evaluation.plan import canonical_json
-from robustbench_rs.evaluation.solving import Solved
+from robustbench_rs.evaluation.validation import Solvers, Subject, curves_of
 from robustbench_rs.files import write_atomic
 from robustbench_rs.plugins import Registry
+from robustbench_rs.reporting import render_report, validation_report
 
-HEADER = ("noise", "params", "norm", "dim", "solver", "guarantee", "p_lower", "radius", "upper")
-
-
-def p_grid() -> np.ndarray:
-    """pA from 1/2 to 1 - 1e-6, close where radii grow fast: (m,), ascending."""
-    return np.unique(np.concatenate([np.linspace(0.5, 0.99, 99), 1 - np.logspace(-2, -6, 81)]))
-
-
-def write_curve(question: Question, registry: Registry, path: Path) -> None:
-    """Write the curve in the format that the file's name ends with. Raises :class:`InputError` for any other ending."""
-    render = RENDERERS.get(path.suffix.lower())
-    if render is None:
-        raise InputError(f"--curve {path}: the name must end in {', '.join(RENDERERS)}")
-    p_lower = p_grid()
-    solved, _ = question.answer(registry, p_lower, 1 - p_lower)
-    write_atomic(path, render(question, p_lower, solved))
+TOP = 1 - 1e-6
+FORMATS: Mapping[str, tuple[str, str]] = {
+    ".csv": ("csv", "curves.csv"),
+    ".png": ("png", "validation.png"),
+    ".pdf": ("pdf", "validation.pdf"),
+    ".html": ("html", "report.html"),
+}
+"""Ending of the file -> reporter, and which of its files is wanted."""
 
 
-def _csv(question: Question, p_lower: np.ndarray, solved: Sequence[Solved]) -> str:
-    noise = question.noise.canonical()
-    name, params = noise.pop("name"), canonical_json(noise)
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(HEADER)
-    for item in solved:
-        for p, used, radius, upper in zip(p_lower.tolist(), item.used, item.radius, item.upper, strict=True):
-            known = repr(float(upper)) if np.isfinite(upper) else ""
-            row = (name, params, norm_name(question.norm), question.dim, used, item.guarantee, repr(p))
-            writer.writerow((*row, repr(float(radius)), known))
-    return file.getvalue()
+def write_curves(
+    questions: Sequence[Question], registry: Registry, path: Path, tables: Tables | None = None
+) -> list[str]:
+    """Write the curves in the format that the file's name ends with, for pB = 1 - pA.
+
+    Returns the names of noises that no solver gives a curve for. Raises :class:`InputError` for any other ending, or
+    when no noise has a curve.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"--curve {path}: the name must end in {', '.join(FORMATS)}")
+    name, file = FORMATS[path.suffix.lower()]
+    reporter: Reporter = choose(registry, "reporter", name, ()).make()
+    found = [_curves(question, registry, tables) for question in questions]
+    curves = [curve for each in found for curve in each]
+    where = f"norm {norm_name(questions[0].norm)}, dimension {questions[0].dim}"
+    if not curves:
+        raise InputError(f"--curve: no solver gives a radius in {where}; ask for one radius to see why (--p-lower)")
+    data = validation_report(Validation("optimality", curves=curves), "radius", f"Certified radius, {where}", (), ())
+    write_atomic(path, render_report(data, [reporter])[file])
+    return [question.noise.name for question, each in zip(questions, found, strict=True) if not each]
 
 
-def _png(question: Question, p_lower: np.ndarray, solved: Sequence[Solved]) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for item in solved:
-        axes.plot(p_lower, item.radius, label=_label(item))
-    axes.set(xlabel="pA (lower bound)", ylabel="certified radius", title=_title(question))
-    axes.legend()
-    file = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})  # type: ignore[no-untyped-call]
-    return file.getvalue()
-
-
-def _html(question: Question, p_lower: np.ndarray, solved: Sequence[Solved]) -> str:
-    from plotly import graph_objects
-
-    figure = graph_objects.Figure(
-        [graph_objects.Scatter(x=p_lower.tolist(), y=item.radius.tolist(), name=_label(item)) for item in solved]
-    )
-    figure.update_layout(
-        title=_title(question), xaxis_title="pA (lower bound)", yaxis_title="certified radius", showlegend=True
-    )
-    page: str = figure.to_html(include_plotlyjs=True, full_html=True, div_id="curve")
-    return page
-
-
-def _label(item: Solved) -> str:
-    return f"{item.asked} ({item.guarantee})"
-
-
-def _title(question: Question) -> str:
-    noise = question.noise.canonical()
-    params = ", ".join(f"{key}={value}" for key, value in noise.items() if key != "name")
-    return f"{noise['name']} ({params}), l{norm_name(question.norm)}, d = {question.dim}"
-
-
-RENDERERS: Mapping[str, Callable[..., str | bytes]] = {".csv": _csv, ".png": _png, ".html": _html}
+def _curves(question: Question, registry: Registry, tables: Tables | None) -> Sequence[RadiusCurve]:
+    subject = Subject(question.noise, question.noise.make(), question.norm, question.dim)
+    return curves_of(subject, Solvers([question.asked], registry, tables), TOP)

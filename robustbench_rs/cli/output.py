@@ -67,8 +67,8 @@ def run_folder(path: Path) -> Path:
 
 def print_report(report: Report) -> None:
     """The table, and what a reader must know of its sources."""
-    from robustbench_rs.reporting import terminal_flags, terminal_table
+    from robustbench_rs.reporting import terminal_flags, terminal_table, terminal_validation
 
-    click.echo(terminal_table(report))
+    click.echo(terminal_table(report) if report.validation is None else terminal_validation(report.validation))
     if flags := terminal_flags(report):
         click.echo(f"\n{flags}")

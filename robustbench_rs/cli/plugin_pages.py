@@ -17,7 +17,7 @@ from robustbench_rs.cli.settings import Command, Settings, pass_settings
 from robustbench_rs.errors import InputError, RobustbenchError, RunError, did_you_mean
 from robustbench_rs.plugins import KINDS, Registry
 
-FACTS = ("symmetric", "unimodal", "log_concave")
+FACTS = ("symmetric", "unimodal", "log_concave", "continuous")
 SHOWN_NORMS = (1.0, 2.0, math.inf)
 EXAMPLE_DIM = 3072
 
@@ -35,24 +35,28 @@ def find_all(registry: Registry, name: str) -> list[type[Component]]:
     return found
 
 
-def example_params(component: type[Component]) -> list[dict[str, Any]]:
-    """Parameters with which a component can be shown and checked when none are given; a noise needs a level."""
+def levels(component: type[Component], params: Sequence[str]) -> list[str]:
+    """What to add to the parameters so that a noise has a level, one after the other; nothing where one is given."""
     fields = component.Params.model_fields
-    required = [name for name, field in fields.items() if field.is_required()]
-    if issubclass(component, Noise) and not required:
-        return [{key: value} for key, value in (("sigma", 0.5), ("scale", 0.5)) if key in fields]
-    return [{}]
+    given = {param.partition("=")[0].strip() for param in params}
+    if not issubclass(component, Noise) or given & {"sigma", "scale"}:
+        return []
+    return [f"{key}=0.5" for key in ("sigma", "scale") if key in fields]
 
 
 def example(registry: Registry, component: type[Component], params: Sequence[str]) -> Choice[Any] | None:
-    """The component with the given parameters, else with the first example that is valid."""
-    if params:
-        return choose(registry, component.kind, component.name, params)
-    for fields in example_params(component):
+    """The component with the given parameters, and a level added where a noise needs one and none is given.
+
+    None when nothing is given and it cannot be made of that. Raises :class:`InputError` for parameters that are wrong.
+    """
+    problem: InputError | None = None
+    for added in [[level] for level in levels(component, params)] or [[]]:
         try:
-            return choose(registry, component.kind, component.name, [f"{key}={value}" for key, value in fields.items()])
-        except InputError:
-            continue
+            return choose(registry, component.kind, component.name, [*params, *added])
+        except InputError as error:
+            problem = error
+    if params and problem is not None:
+        raise problem
     return None
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from robustbench_rs.cli.output import page_of, print_report
 from robustbench_rs.cli.settings import Command, Settings, data_folder, pass_settings
 from robustbench_rs.errors import InputError, shorten
-from robustbench_rs.spec import Spec, find_spec, load_spec
+from robustbench_rs.spec import Spec, ValidationSpec, find_spec, load_spec
+
+if TYPE_CHECKING:
+    from robustbench_rs.evaluation import Run, ValidationRun
 
 FOLDER = click.Path(path_type=Path)
 
@@ -26,7 +30,9 @@ def parse_shard(text: str | None) -> tuple[int, int] | None:
     return shard
 
 
-def read_spec(name: str, settings: Settings, overrides: tuple[str, ...] = (), data: Path | None = None) -> Spec:
+def read_spec(
+    name: str, settings: Settings, overrides: tuple[str, ...] = (), data: Path | None = None
+) -> Spec | ValidationSpec:
     """The spec of that file or shipped name, with overrides."""
     return load_spec(find_spec(name), settings.registry, settings=overrides, data=data_folder(data))
 
@@ -65,17 +71,29 @@ def run(
     chosen = (f"executor={executor}",) if executor else ()
     parsed = read_spec(spec, settings, (*overrides, *chosen), data)
     if dry_run:
-        from robustbench_rs.evaluation import describe_plan
-
-        click.echo(describe_plan(parsed, settings.registry).rstrip())
+        _print_plan(settings, parsed)
         return
     _carry_out(settings, parsed, out, device, fresh, part)
 
 
+def _print_plan(settings: Settings, spec: Spec | ValidationSpec) -> None:
+    from robustbench_rs.evaluation import describe_plan, describe_validation
+
+    if isinstance(spec, ValidationSpec):
+        click.echo(describe_validation(spec))
+    else:
+        click.echo(describe_plan(spec, settings.registry).rstrip())
+
+
 def _carry_out(
-    settings: Settings, spec: Spec, out: Path | None, device: str, fresh: bool, shard: tuple[int, int] | None
+    settings: Settings,
+    spec: Spec | ValidationSpec,
+    out: Path | None,
+    device: str,
+    fresh: bool,
+    shard: tuple[int, int] | None,
 ) -> None:
-    from robustbench_rs.evaluation import REPORT_FOLDER, RunOptions, evaluate
+    from robustbench_rs.evaluation import REPORT_FOLDER, RunOptions, evaluate, validate_noises
 
     settings.resumable = True
     options = RunOptions(
@@ -88,7 +106,11 @@ def _carry_out(
         plugin_files=settings.plugin_files,
         progress=settings.progress(),
     )
-    finished = evaluate(spec, settings.registry, options)
+    finished: Run | ValidationRun
+    if isinstance(spec, ValidationSpec):
+        finished = validate_noises(spec, settings.registry, options)
+    else:
+        finished = evaluate(spec, settings.registry, options)
     folder = finished.path / REPORT_FOLDER
     print_report(finished.report())
     click.echo(f"Report: {page_of(sorted(folder.iterdir()), folder)}")

@@ -12,7 +12,7 @@ from robustbench_rs.cli.output import print_json, print_table
 from robustbench_rs.cli.run import read_spec
 from robustbench_rs.cli.settings import Command, Settings, pass_settings
 from robustbench_rs.errors import SpecError
-from robustbench_rs.spec import json_schema, shipped_specs
+from robustbench_rs.spec import Spec, ValidationSpec, json_schema, shipped_specs
 
 
 @click.command(cls=Command)
@@ -34,7 +34,15 @@ def validate(settings: Settings, spec: str, overrides: tuple[str, ...], data: Pa
     if as_json:
         print_json({"valid": True, "errors": [], "spec": parsed.canonical()})
         return
-    click.echo(f"{spec} is valid: {parsed.name}, {len(parsed.defenses)} task(s)")
+    click.echo(f"{spec} is valid: {parsed.name}, {_size(parsed)}")
+
+
+def _size(spec: Spec | ValidationSpec) -> str:
+    if isinstance(spec, Spec):
+        return f"{len(spec.defenses)} task(s)"
+    options = spec.validation
+    counts = f"{len(options.noises)} noise(s), {len(options.norms)} norm(s), {len(options.dims)} dimension(s)"
+    return f"{options.kind} of {counts}"
 
 
 def _error(problem: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from robustbench_rs.api import Report
 from robustbench_rs.cli.components import choose
@@ -20,11 +21,25 @@ from robustbench_rs.reporting import write_report
 from robustbench_rs.store import DATABASE, open_run
 
 if TYPE_CHECKING:
-    from robustbench_rs.evaluation import Run
+    from robustbench_rs.evaluation import Run, ValidationRun
 
 FOLDER = click.Path(path_type=Path)
-TABLES = ("certified_accuracy", "summary", "certificates", "predictions")
+TABLES = ("certified_accuracy", "summary", "certificates", "predictions", "candidates")
 """Parts of a report that are tables; the names of the exported files, and keys of the JSON."""
+VALIDATION_TABLES = ("radii", "brackets", "curves", "best", "refusals")
+"""The same of a validation."""
+
+
+def tables_of(report: Report) -> dict[str, list[dict[str, Any]]]:
+    """Every table of a report as flat records, by name."""
+    if report.validation is None:
+        return {table: records(getattr(report, table)) for table in TABLES}
+    return {table: [_flat(row) for row in getattr(report.validation, table)] for table in VALIDATION_TABLES}
+
+
+def _flat(row: Any) -> dict[str, Any]:
+    values = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in asdict(row).items()}
+    return {**values.pop("case", {}), **values}
 
 
 def records(rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -46,11 +61,13 @@ def records(rows: Sequence[Any]) -> list[dict[str, Any]]:
 @pass_settings
 def export_run(settings: Settings, run: Path, kind: str, out: Path | None) -> None:
     """Write a run's results for other programs."""
-    from robustbench_rs.evaluation import load_run
+    from robustbench_rs.evaluation import load_results
 
-    found = load_run(run_folder(run), settings.registry, tables=settings.tables)
-    folder = make_folder(out or found.path / "export")
+    found = load_results(run_folder(run), settings.registry, tables=settings.tables)
     report = found.report()
+    if kind == "tsv" and report.validation is not None:
+        raise InputError(f"--format tsv writes certificates, and {run} is a validation: use csv, json or parquet")
+    folder = make_folder(out or found.path / "export")
     if kind in ("tsv", "csv"):
         files = write_report(report, [choose(settings.registry, "reporter", kind, ()).make()], folder)
     else:
@@ -65,9 +82,9 @@ def _write(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
     return [folder / name for name in contents]
 
 
-def _json(report: Report, run: Run) -> dict[str, str | bytes]:
-    tables = {table: records(getattr(report, table)) for table in TABLES}
-    return {"run.json": dump_json({"name": run.name, **tables, "counts": _counts(run.path)}) + "\n"}
+def _json(report: Report, run: Run | ValidationRun) -> dict[str, str | bytes]:
+    counts = {} if report.validation is not None else {"counts": _counts(run.path)}
+    return {"run.json": dump_json({"name": run.name, **tables_of(report), **counts}) + "\n"}
 
 
 def _counts(path: Path) -> list[dict[str, Any]]:
@@ -83,7 +100,7 @@ def _counts(path: Path) -> list[dict[str, Any]]:
         ]
 
 
-def _parquet(report: Report, run: Run) -> dict[str, str | bytes]:  # noqa: ARG001
+def _parquet(report: Report, run: Run | ValidationRun) -> dict[str, str | bytes]:  # noqa: ARG001
     try:
         import pyarrow
         import pyarrow.parquet
@@ -92,15 +109,18 @@ def _parquet(report: Report, run: Run) -> dict[str, str | bytes]:  # noqa: ARG00
             "--format parquet needs pyarrow, which is not installed: pip install 'robustbench-rs[parquet]'"
         ) from None
     files: dict[str, str | bytes] = {}
-    for table in TABLES:
-        if rows := records(getattr(report, table)):
+    for table, rows in tables_of(report).items():
+        if rows:
             buffer = io.BytesIO()
             pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), buffer)
             files[f"{table}.parquet"] = buffer.getvalue()
     return files
 
 
-WRITERS: Mapping[str, Callable[[Report, Run], dict[str, str | bytes]]] = {"json": _json, "parquet": _parquet}
+WRITERS: Mapping[str, Callable[[Report, Run | ValidationRun], dict[str, str | bytes]]] = {
+    "json": _json,
+    "parquet": _parquet,
+}
 
 
 @click.command("import", cls=Command)

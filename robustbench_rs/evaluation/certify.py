@@ -36,10 +36,16 @@ class Bounded:
 def bound_counts(selection: np.ndarray, estimation: np.ndarray, bound: Bound, alpha: float) -> Bounded:
     """Choose the class on ``selection`` counts (m, K), bound its probability on ``estimation`` counts (m, K).
 
-    The two must come from disjoint draws. Raises :class:`RunError` when the bound plugin fails or returns what can be
-    no limits.
+    The two must come from disjoint draws. Raises as :func:`bound_classes` does.
     """
-    classes = selection.argmax(axis=1)
+    return bound_classes(selection.argmax(axis=1), estimation, bound, alpha)
+
+
+def bound_classes(classes: np.ndarray, estimation: np.ndarray, bound: Bound, alpha: float) -> Bounded:
+    """Bound the probabilities of ``classes`` (m,), which came from elsewhere, on ``estimation`` counts (m, K).
+
+    Raises :class:`RunError` when the bound plugin fails or returns what can be no limits.
+    """
     try:
         limits = bound.limits(estimation, classes, alpha)
     except RobustbenchError:

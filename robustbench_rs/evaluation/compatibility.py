@@ -7,6 +7,7 @@ from typing import Any
 
 from robustbench_rs.errors import InputError, shorten
 from robustbench_rs.evaluation.plan import Task, fingerprint, stage_draws
+from robustbench_rs.evaluation.validation_run import refuse_validation
 from robustbench_rs.spec import Spec
 from robustbench_rs.store import RunStore
 
@@ -22,6 +23,7 @@ def check_compatible(store: RunStore, tasks: Sequence[Task], spec: Spec) -> None
 
     Report, norms, solvers and alpha are free; more inputs, levels, defenses and draws extend it.
     """
+    refuse_validation(store)
     differences = [*_task_differences(store, tasks), *_draw_differences(store, spec)]
     if differences:
         refuse(store, differences)

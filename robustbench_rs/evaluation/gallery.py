@@ -30,12 +30,12 @@ def choose_pictures(measured: Measured) -> list[tuple[str, int]]:
 
 
 def draw_pictures(
-    pictures: list[tuple[str, int]], images: Images, noise: Noise, seed: int
+    pictures: list[tuple[str, int, Noise]], images: Images, seed: int
 ) -> list[tuple[str, int, bytes, bytes]]:
-    """(rank, index, clean PNG, noisy PNG); nothing for inputs that are no images."""
+    """(rank, index, clean PNG, noisy PNG) of (rank, index, noise); nothing for inputs that are no images."""
     if len(images.shape) != 3 or images.shape[0] not in (1, 3):
         return []
-    return [(rank, index, *_pair(images, noise, seed, index)) for rank, index in pictures]
+    return [(rank, index, *_pair(images, noise, seed, index)) for rank, index, noise in pictures]
 
 
 def _pair(images: Images, noise: Noise, seed: int, index: int) -> tuple[bytes, bytes]:
@@ -45,8 +45,9 @@ def _pair(images: Images, noise: Noise, seed: int, index: int) -> tuple[bytes, b
 
     clean = images.pixels(np.array([index]))[0]
     generator = block_generator(seed, index, STAGE, 0, "cpu")
-    draw = noise.sample((1, *clean.shape), generator, "cpu", torch.float32)[0].numpy()
-    return _png(clean), _png(clean + draw)
+    drawn = noise.sample((1, *clean.shape), generator, "cpu", torch.float32)
+    noisy = noise.apply(torch.from_numpy(clean.copy()), drawn)[0].numpy()
+    return _png(clean), _png(noisy)
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -14,10 +14,11 @@ from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.importing import read_imported
 from robustbench_rs.evaluation.source import read_source
 from robustbench_rs.evaluation.task_results import Stored, read_tasks
+from robustbench_rs.evaluation.validation_run import ValidationRun, read_validation, refuse_validation
 from robustbench_rs.plugins import Registry
 from robustbench_rs.reporting import build_report
 from robustbench_rs.results import Source
-from robustbench_rs.spec import Certification, Prediction, ReportOptions
+from robustbench_rs.spec import Certification, Optimize, Prediction, ReportOptions
 from robustbench_rs.store import DATABASE, RunStore, open_run
 
 P = TypeVar("P", bound=Params)
@@ -59,6 +60,22 @@ def load_run(
         return read_run(store, path, registry, certification=certification, name=name, tables=tables)
 
 
+def load_results(
+    path: Path,
+    registry: Registry,
+    *,
+    certification: Mapping[str, Any] | None = None,
+    tables: Tables | None = None,
+) -> Run | ValidationRun:
+    """What a directory holds: a run, as :func:`load_run` reads it, or a validation, of which nothing can be derived."""
+    if (path / DATABASE).is_file() and not certification:
+        with open_run(path / DATABASE) as store:
+            validation = read_validation(store, path, registry)
+        if validation is not None:
+            return validation
+    return load_run(path, registry, certification=certification, tables=tables)
+
+
 def read_run(
     store: RunStore,
     path: Path,
@@ -68,7 +85,8 @@ def read_run(
     name: str | None = None,
     tables: Tables | None = None,
 ) -> Run:
-    """The run behind an open store."""
+    """The run behind an open store. Raises :class:`InputError` for a validation, which is none."""
+    refuse_validation(store)
     imported = read_imported(store)
     if imported is not None:
         return Run(path, imported, ReportOptions.model_validate({}, context={"directory": registry}))
@@ -100,6 +118,7 @@ def read_stored(
         prediction=_validated(Prediction, spec["prediction"], registry) if spec.get("prediction") else None,
         registry=registry,
         tables=tables or MemoryTables(),
+        optimize=_validated(Optimize, spec["optimize"], registry) if spec.get("optimize") else None,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.loading import Run, read_run
+from robustbench_rs.evaluation.validation_run import refuse_validation
 from robustbench_rs.plugins import Registry
 from robustbench_rs.store import DATABASE, RunDirectory, RunStore, open_run
 
@@ -36,6 +37,7 @@ def _merge(paths: Sequence[Path], directory: RunDirectory, registry: Registry) -
     with open_run(directory.database, write=True) as target:
         for path in paths:
             with open_run(path / DATABASE) as part:
+                refuse_validation(part)
                 _agree(target, part, paths[0])
                 target.absorb(part)
         target.set_meta({"shard": None})
@@ -48,5 +50,8 @@ def _agree(target: RunStore, part: RunStore, first: Path) -> None:
     if target.meta("spec") is None:
         target.set_meta({**facts, "spec": part.meta("spec"), "environment": part.meta("environment")})
         return
-    if different := [key for key in SHARED if facts[key] != target.meta(key)]:
+    different = [key for key in SHARED if facts[key] != target.meta(key)]
+    if part.meta("spec").get("optimize") != target.meta("spec").get("optimize"):
+        different.append("optimize")
+    if different:
         raise InputError(f"{part.path.parent} and {first} are not of one evaluation: {', '.join(different)} differ")

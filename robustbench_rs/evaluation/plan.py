@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_rs.api import Choice, Component
+from robustbench_rs.api.report import norm_name
 from robustbench_rs.plugins import Registry
-from robustbench_rs.spec import Defense, Spec
+from robustbench_rs.spec import Defense, Optimize, Spec
+from robustbench_rs.spec.optimize import C_OPT, I_OPT
 
 CLEAN, SELECTION, ESTIMATION, PREDICTION = "clean", "selection", "estimation", "prediction"
 """Stages of sampling. They never share draws: each has streams of its own. ``clean`` is one pass without noise."""
+TUNING = "tuning"
+"""First word of the stages that choose noise parameters: every candidate has a stage, and so streams, of its own."""
 
 UNIDENTIFYING_KEYS = ("every", "offset", "limit", "title")
 """Parameters of a data set that change no input's counts."""
@@ -60,7 +64,18 @@ def describe_plan(spec: Spec, registry: Registry) -> str:
         if task.defense.noise is not None:
             lines.append(f"  noise: {canonical_json(task.defense.noise.canonical())}")
         lines.append("  draws per input: " + ", ".join(f"{stage} {n}" for stage, n in draws.items()))
+        if spec.optimize is not None:
+            lines.append(f"  {_tuning_plan(spec.optimize)}")
+    if spec.optimize is not None:
+        lines.append(f"optimize: {canonical_json(spec.optimize.model_dump(mode='json', exclude_none=True))}")
     return "\n".join(lines)
+
+
+def _tuning_plan(optimize: Optimize) -> str:
+    inputs = f"{optimize.limit} inputs, spread over the data" if optimize.limit else "every input"
+    what = "one for all inputs" if optimize.mode == C_OPT else "one for each input"
+    draws = f"before that: {TUNING} up to {optimize.evaluations} x {optimize.n} for {inputs}"
+    return f"{draws}, to choose {', '.join(sorted(optimize.over))}: {what}"
 
 
 def derive_seed(seed: int, purpose: str) -> int:
@@ -76,6 +91,24 @@ def _config(spec: Spec, defense: Defense, registry: Registry) -> dict[str, Any]:
         "dataset": {key: value for key, value in dataset.items() if key not in UNIDENTIFYING_KEYS},
         "model": _identity(defense.model, registry),
         "noise": None if defense.noise is None else _identity(defense.noise, registry),
+        **({} if spec.optimize is None else {"optimize": _tuning_config(spec, spec.optimize, registry)}),
+    }
+
+
+def _tuning_config(spec: Spec, optimize: Optimize, registry: Registry) -> dict[str, Any]:
+    """Everything that decides which noise parameters are chosen: they decide the counts that follow."""
+    certification = spec.certification
+    fields = optimize.model_dump(mode="json", include={"mode", "over", "objective", "n", "evaluations", "alpha_share"})
+    for_data_set: dict[str, Any] = {} if optimize.mode == I_OPT else {"limit": optimize.limit}
+    if optimize.dataset is not None:
+        for_data_set["dataset"] = _identity(optimize.dataset, registry)
+    return {
+        **fields,
+        **for_data_set,
+        "norm": norm_name(optimize.norm_of(certification.norms)),
+        "solver": optimize.solver if isinstance(optimize.solver, str) else _identity(optimize.solver, registry),
+        "bound": _identity(certification.bound, registry),
+        "alpha": certification.alpha,
     }
 
 

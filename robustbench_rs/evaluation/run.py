@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from robustbench_rs.api import Choice, Chunk, Dataset, DatasetParams, Inputs, Reporter
-from robustbench_rs.errors import RobustbenchError, RunError
+from robustbench_rs.api import Choice, Dataset, DatasetParams, Inputs, Reporter
+from robustbench_rs.evaluation.chosen import ChosenNoise, chosen_noise
 from robustbench_rs.evaluation.compatibility import check_compatible, differing, refuse
-from robustbench_rs.evaluation.data import Chosen, choose_inputs
+from robustbench_rs.evaluation.data import choose_inputs
 from robustbench_rs.evaluation.gallery import choose_pictures, draw_pictures, pictured
 from robustbench_rs.evaluation.loading import Run, read_stored
 from robustbench_rs.evaluation.options import RunOptions
-from robustbench_rs.evaluation.plan import Task, fingerprint, plan, stage_draws
+from robustbench_rs.evaluation.plan import CLEAN, Task, fingerprint, plan, stage_draws
+from robustbench_rs.evaluation.session import Session, Work, draw, still_missing
 from robustbench_rs.evaluation.source import certificate_rows, read_source
-from robustbench_rs.evaluation.tables import DiskTables
 from robustbench_rs.evaluation.task_results import read_tasks
 from robustbench_rs.evaluation.tracking import RunningAccuracy
+from robustbench_rs.evaluation.tuning import tune, tuning_inputs
 from robustbench_rs.plugins import Registry
 from robustbench_rs.reporting import write_report
 from robustbench_rs.results import Source
 from robustbench_rs.spec import Spec
-from robustbench_rs.store import RunDirectory, RunStore, TaskRow, open_run, set_aside
+from robustbench_rs.store import RunDirectory, TaskRow, open_run, set_aside
 
 if TYPE_CHECKING:
     from robustbench_rs.evaluation.models import Prepared, Workshop
-    from robustbench_rs.sampling import StageRequest
 
 REPORT_FOLDER = "report"
 PRECISION = "float32"
-
-
-@dataclass(frozen=True)
-class Session:
-    """What all tasks of one run share."""
-
-    spec: Spec
-    registry: Registry
-    options: RunOptions
-    store: RunStore
-    chosen: Chosen
-    devices: Sequence[str]
-
-    @property
-    def device_type(self) -> str:
-        return self.devices[0].partition(":")[0]
 
 
 def evaluate(spec: Spec, registry: Registry, options: RunOptions | None = None) -> Run:
@@ -62,12 +45,13 @@ def evaluate(spec: Spec, registry: Registry, options: RunOptions | None = None) 
     tasks = plan(spec, registry)
     devices = resolve_devices(options.device)
     chosen = choose_inputs(spec.dataset, options.shard)
+    tuning = tuning_inputs(spec, chosen)
     out = options.out or Path("runs") / spec.name
     if options.fresh and (old := set_aside(out)) is not None:
         options.progress.say(f"{out} is now {old}")
     with RunDirectory(out) as directory, open_run(directory.database, write=True) as store:
         check_compatible(store, tasks, spec)
-        session = Session(spec, registry, options, store, chosen, devices)
+        session = Session(spec, registry, options, store, chosen, devices, tuning)
         _check_inputs_kept(session)
         _check_identities(tasks, session)
         _record(session)
@@ -141,9 +125,10 @@ def _sample(task: Task, session: Session) -> None:
     prepared = prepare_model(task, _workshop(session))
     row = _task_row(task, prepared, session)
     session.store.put_task(row)
-    requests = tuple(_missing(task, row, session))
-    if requests:
-        _draw(task, row, prepared, requests, session)
+    if session.spec.optimize is not None and task.defense.noise is not None:
+        tune(task, row.id, session.spec.optimize, prepared, session)
+    laws = chosen_noise(session.store, row.id, task.defense.noise, task.config.get("optimize"))
+    _draw(task, row, prepared, laws, session)
 
 
 def _workshop(session: Session) -> Workshop:
@@ -173,6 +158,7 @@ def _task_row(task: Task, prepared: Prepared, session: Session) -> TaskRow:
         "device": session.device_type,
         "precision": PRECISION,
         "block_rows": block_rows(math.prod(images.shape), session.device_type),
+        **_tuning_identity(task, session),
     }
     stored = {row.id: row for row in session.store.tasks()}
     number = fingerprint(identity)
@@ -186,62 +172,34 @@ def _task_row(task: Task, prepared: Prepared, session: Session) -> TaskRow:
     return TaskRow(number, task.position, task.defense.name, task.defense.point, identity, details)
 
 
-def _missing(task: Task, row: TaskRow, session: Session) -> Iterator[StageRequest]:
-    """Draws not yet stored, stage by stage, so that short stages of many inputs share batches."""
+def _tuning_identity(task: Task, session: Session) -> dict[str, Any]:
+    """The inputs that C-OPT tunes on decide what it chooses."""
+    if task.defense.noise is None or session.tuning is None:
+        return {}
+    images, indices = session.tuning.images, session.tuning.indices.tolist()
+    return {"optimize": {"data": images.digest, "inputs": len(indices), "indices": fingerprint(indices)}}
+
+
+def _draw(task: Task, row: TaskRow, prepared: Prepared, laws: ChosenNoise, session: Session) -> None:
+    """Draw what is missing, stage by stage, so that short stages of many inputs share batches."""
     from robustbench_rs.sampling import StageRequest
 
-    drawn = session.store.drawn(row.id)
-    for stage, n in stage_draws(session.spec, certified=task.defense.noise is not None).items():
-        for index in session.chosen.indices.tolist():
-            if (done := drawn.get((index, stage), 0)) < n:
-                yield StageRequest(index, stage, done, n)
-
-
-def _draw(task: Task, row: TaskRow, prepared: Prepared, requests: tuple[StageRequest, ...], session: Session) -> None:
-    """Run the executor on what is missing, storing every chunk as it comes.
-
-    Batch size and threads decide how kernels round; they are fixed, and recorded, before the first draw.
-    """
-    from robustbench_rs.sampling import SamplingJob
-
-    executor = session.spec.executor.make()
-    job = SamplingJob(
-        module=prepared.module,
-        noise=None if task.defense.noise is None else task.defense.noise.make(),
+    stages = stage_draws(session.spec, certified=task.defense.noise is not None)
+    indices = session.chosen.indices.tolist()
+    requests = [StageRequest(index, stage, 0, n) for stage, n in stages.items() for index in indices]
+    missing = still_missing(requests, row.id, session)
+    if not missing:
+        return
+    work = Work(
+        label=task.label,
         images=session.chosen.images,
-        requests=requests,
-        seed=session.spec.seed,
-        num_classes=session.chosen.images.num_classes,
-        rows=row.identity["block_rows"],
-        batch_size=row.details.get("batch_size", executor.batch_size),
-        threads=row.details.get("threads"),
-        plugin_files=session.options.plugin_files,
-    ).calibrated(session.devices[0])
-    row = replace(row, details={**row.details, "batch_size": job.batch_size, "threads": job.threads})
-    session.store.put_task(row)
-    tracker = RunningAccuracy(session.store, row.id, session.spec, session.chosen)
-    progress = session.options.progress
-    total = sum(stage_draws(session.spec, certified=task.defense.noise is not None).values()) * len(
-        session.chosen.indices
+        requests=missing,
+        noise=None if laws.noise is None else laws.noise.make(),
+        total=sum(stages.values()) * len(indices),
+        laws=laws.laws({each for each in stages if each != CLEAN}),
+        note=RunningAccuracy(session.store, row.id, session.spec, session.chosen).note,
     )
-    progress.start(task.label, total, total - job.draws)
-
-    def keep(chunk: Chunk) -> None:
-        session.store.add_chunk(row.id, chunk, session.device_type)
-        progress.advance(sum(part.stop - part.start for part in chunk.counts), tracker.note(chunk))
-        for news in chunk.news:
-            progress.say(news)
-
-    try:
-        executor.execute(job, session.devices, keep)
-    except RobustbenchError:
-        raise
-    except Exception as error:
-        raise RunError(f"executor plugin {executor.name!r} failed on {task.label}: {error!r}") from error
-    finally:
-        progress.finish()
-    if missing := len(list(_missing(task, row, session))):
-        raise RunError(f"executor plugin {executor.name!r} ended with {missing} stages of {task.label} not done")
+    draw(work, row.id, prepared, session)
 
 
 def _derive(session: Session) -> Source:
@@ -250,12 +208,12 @@ def _derive(session: Session) -> Source:
     looks, n = store.meta("looks") or [], session.spec.certification.n
     if n not in looks:
         store.set_meta({"looks": [*looks, n]})
-    stored = read_stored(store, session.registry, tables=DiskTables(session.options.cache))
+    stored = read_stored(store, session.registry, tables=session.tables)
     tasks = read_tasks(store, stored)
     store.replace_certificates(certificate_rows(tasks))
     for task in tasks:
         if task.measured and task.counts.noise is not None:
-            noise, pictures = task.counts.noise.make(), choose_pictures(pictured(task.measured))
-            drawn = draw_pictures(pictures, session.chosen.images, noise, session.spec.seed)
+            pictures = [(*each, task.counts.law(each[1])) for each in choose_pictures(pictured(task.measured))]
+            drawn = draw_pictures(pictures, session.chosen.images, session.spec.seed)
             store.replace_gallery(task.counts.row.id, drawn)
     return read_source(store, stored, tasks)

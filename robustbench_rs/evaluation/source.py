@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from robustbench_rs.api.report import Cost, Flag, GalleryItem, PredictionRow, Setting, Share, norm_name
+from robustbench_rs.evaluation.candidates import candidate_rows, tuning_budget, tuning_flags, tuning_protocol
 from robustbench_rs.evaluation.gallery import pictured
 from robustbench_rs.evaluation.plan import ESTIMATION, SELECTION, canonical_json
 from robustbench_rs.evaluation.task_results import (
     Stored,
     TaskCounts,
     TaskResults,
-    noise_params,
-    params_json,
     predicted,
 )
 from robustbench_rs.results import Measured, Source, Uncertified
@@ -22,17 +21,23 @@ from robustbench_rs.store import RunStore, TaskRow
 
 def read_source(store: RunStore, stored: Stored, tasks: Sequence[TaskResults]) -> Source:
     """All results of a run: ``tasks`` as :func:`read_tasks` derives them, with what else the store knows."""
+    found = [task.counts for task in tasks]
     return Source(
         name=stored.name,
         kind="run",
         measured=[measured for task in tasks for measured in task.measured],
         uncertified=[found for task in tasks for found in _uncertified(task.counts, stored)],
         predictions=[row for task in tasks for row in _predictions(task.counts, stored)],
-        flags=[*_looks(store, stored), *(flag for task in tasks for flag in _flags(task, stored))],
+        flags=[
+            *_looks(store, stored),
+            *(flag for task in tasks for flag in _flags(task, stored)),
+            *tuning_flags(store, found, stored),
+        ],
         gallery=[item for task in tasks for item in _gallery(store, task, stored)],
-        costs=_costs(store, stored),
-        budget=[Share(stored.name, purpose, alpha) for purpose, alpha in _budget(stored).items()],
-        protocol=_protocol(store, stored),
+        costs=_costs(store, found, stored),
+        budget=[Share(stored.name, purpose, alpha) for purpose, alpha in _budget(found, stored).items()],
+        candidates=[each for counts in found for each in candidate_rows(store, counts, stored)],
+        protocol=[*_protocol(store, stored), *tuning_protocol(store, stored)],
         environment=[(name, value) for name, value in store.meta("environment") or []],
     )
 
@@ -46,7 +51,7 @@ def certificate_rows(tasks: Sequence[TaskResults]) -> Iterator[tuple[Any, ...]]:
             for i, index in enumerate(one.indices.tolist()):
                 prediction = None if one.abstained[i] else int(one.predictions[i])
                 verdict = (prediction, int(one.abstained[i]), int(one.correct[i]), float(one.radius[i]))
-                limits = (float(one.p_lower[i]), float(one.p_upper[i]), one.n, one.bound, one.alpha)
+                limits = (float(one.p_lower[i]), float(one.p_upper[i]), one.n, one.bound, one.level)
                 names = (norm_name(one.norm), one.solver, one.solver_used[i], one.guarantee[i])
                 yield (task.counts.row.id, index, *names, *verdict, *limits)
 
@@ -80,7 +85,7 @@ def _predictions(counts: TaskCounts, stored: Stored) -> list[PredictionRow]:
     found = predicted(counts, stored)
     if found is None or counts.noise is None or stored.prediction is None:
         return []
-    params, correct = noise_params(counts.noise), found.correct(counts.labels)
+    params, correct = counts.chosen.params_json, found.correct(counts.labels)
     return [
         PredictionRow(
             source=stored.name,
@@ -137,14 +142,15 @@ def setting_of(measured: Measured, source: str) -> Setting:
     )
 
 
-def _costs(store: RunStore, stored: Stored) -> list[Cost]:
-    rows = {row.id: row for row in store.tasks()}
+def _costs(store: RunStore, counts: Sequence[TaskCounts], stored: Stored) -> list[Cost]:
+    rows = {each.row.id: each.row for each in counts}
+    params = {each.row.id: each.chosen.params_json for each in counts}
     return [
         Cost(
             source=stored.name,
             defense=rows[cost.task].defense,
             noise=(rows[cost.task].details["noise"] or {"name": ""})["name"],
-            noise_params=params_json(rows[cost.task].details["noise"] or {}),
+            noise_params=params[cost.task],
             stage=cost.stage,
             samples=cost.samples,
             seconds=cost.seconds,
@@ -154,8 +160,10 @@ def _costs(store: RunStore, stored: Stored) -> list[Cost]:
     ]
 
 
-def _budget(stored: Stored) -> dict[str, float]:
-    budget = dict(stored.bound.budget(stored.certification.alpha))
+def _budget(tasks: Sequence[TaskCounts], stored: Stored) -> dict[str, float]:
+    alpha, optimize = stored.certification.alpha, stored.optimize
+    left = alpha if optimize is None else optimize.certificate_alpha(alpha)
+    budget = dict(stored.bound.budget(left)) | tuning_budget(tasks, stored)
     if stored.prediction is not None:
         budget["prediction (PREDICT, a statement of its own)"] = stored.prediction.alpha
     return budget

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,11 +21,12 @@ from robustbench_rs.evaluation.certify import (
     largest_attainable,
     predict,
 )
+from robustbench_rs.evaluation.chosen import ChosenNoise, certificate_alpha, chosen_noise
+from robustbench_rs.evaluation.input_radii import InputRadii, Solve, input_radii
 from robustbench_rs.evaluation.plan import CLEAN, ESTIMATION, PREDICTION, SELECTION
-from robustbench_rs.evaluation.solving import Solved
 from robustbench_rs.plugins import Registry
 from robustbench_rs.results import Measured
-from robustbench_rs.spec import Certification, Prediction
+from robustbench_rs.spec import Certification, Optimize, Prediction
 from robustbench_rs.store import RunStore, TaskRow
 
 NOISE = TypeAdapter(Annotated[Choice[Noise], ChoiceOf("noise")])
@@ -42,6 +42,7 @@ class Stored:
     prediction: Prediction | None
     registry: Registry
     tables: Tables = field(default_factory=MemoryTables)
+    optimize: Optimize | None = None
 
     @property
     def dim(self) -> int:
@@ -54,14 +55,34 @@ class Stored:
 
 @dataclass(frozen=True)
 class TaskCounts:
-    """Counts of the inputs of one task whose draws are complete: indices and labels (m,), stage -> counts (m, K)."""
+    """Counts of the inputs of one task whose draws are complete: indices and labels (m,), stage -> counts (m, K).
+
+    ``chosen``: the noise that they were drawn with, of all or of each.
+    """
 
     row: TaskRow
-    noise: Choice[Noise] | None
+    chosen: ChosenNoise
     indices: np.ndarray
     labels: np.ndarray
     stages: Mapping[str, np.ndarray]
     missing: int
+
+    @property
+    def optimize(self) -> Mapping[str, Any] | None:
+        """How the noise was chosen, as the task's identity has it; None: the spec states it."""
+        found: Mapping[str, Any] | None = self.row.identity["config"].get("optimize")
+        return found
+
+    @property
+    def noise(self) -> Choice[Noise] | None:
+        """The noise of all inputs; where each has its own, that from which their search started."""
+        return self.chosen.noise
+
+    def law(self, index: int) -> Noise:
+        """The noise of one input of a defense that has noise."""
+        choice = self.chosen.of(index)
+        assert choice is not None
+        return choice.make()
 
     @property
     def clean_correct(self) -> np.ndarray:
@@ -93,20 +114,21 @@ def read_counts(store: RunStore, row: TaskRow, stored: Stored) -> TaskCounts:
     }
     by_stage = {stage: store.counts(row.id, stage) for stage in needed}
     inputs = store.inputs()
+    chosen = chosen_noise(store, row.id, noise, row.identity["config"].get("optimize"))
     done = [
-        all(i in by_stage[stage] and by_stage[stage][i].sum() == n for stage, n in needed.items())
+        chosen.known(i) and all(i in by_stage[stage] and by_stage[stage][i].sum() == n for stage, n in needed.items())
         for i in inputs.indices.tolist()
     ]
     indices = inputs.indices[done]
     stages = {stage: _stack([counts[i] for i in indices.tolist()]) for stage, counts in by_stage.items()}
-    return TaskCounts(row, noise, indices, inputs.labels[done], stages, len(done) - int(np.sum(done)))
+    return TaskCounts(row, chosen, indices, inputs.labels[done], stages, len(done) - int(np.sum(done)))
 
 
 def _measure(store: RunStore, counts: TaskCounts, stored: Stored) -> tuple[list[Measured], list[str]]:
     if counts.noise is None or not len(counts.indices):
         return [], []
     certification = stored.certification
-    noise, bound, alpha = counts.noise.make(), stored.bound, certification.alpha
+    bound, alpha = stored.bound, certificate_alpha(certification.alpha, counts.optimize)
     bounded = bound_counts(counts.stages[SELECTION], counts.stages[ESTIMATION], bound, alpha)
     n, num_classes = int(counts.stages[ESTIMATION][0].sum()), counts.stages[ESTIMATION].shape[1]
     limit = largest_attainable(n, bound, alpha, num_classes)
@@ -114,39 +136,41 @@ def _measure(store: RunStore, counts: TaskCounts, stored: Stored) -> tuple[list[
     found: list[Measured] = []
     refusals: list[str] = []
     for norm in certification.norms:
-        how = (certification.solvers, stored.registry, noise, norm, stored.dim, stored.tables)
-        solved, refused = certified_radii(bounded, *how)
-        limits, _ = certified_radii(limit, *how)
+        solved, refused = input_radii(bounded, limit, counts.chosen, counts.indices, _solve_in(norm, stored))
         refusals += [f"norm {norm_name(norm)}, solver {item.asked}: {item.reason}" for item in refused]
-        for radii, largest in zip(solved, limits, strict=True):
+        for radii in solved:
             one = _measured(counts, bounded, radii, norm, stored)
-            found.append(
-                _with_cost(one, float(largest.radius[0]), sum(c.samples for c in costs), sum(c.seconds for c in costs))
-            )
+            found.append(_with_cost(one, radii.largest, sum(c.samples for c in costs), sum(c.seconds for c in costs)))
     return found, refusals
 
 
-def _measured(counts: TaskCounts, bounded: Bounded, radii: Solved, norm: float, stored: Stored) -> Measured:
+def _solve_in(norm: float, stored: Stored) -> Solve:
+    solvers, registry, dim, tables = stored.certification.solvers, stored.registry, stored.dim, stored.tables
+    return lambda bounded, noise: certified_radii(bounded, solvers, registry, noise, norm, dim, tables)
+
+
+def _measured(counts: TaskCounts, bounded: Bounded, radii: InputRadii, norm: float, stored: Stored) -> Measured:
     assert counts.noise is not None
     return Measured(
         defense=counts.row.defense,
         dataset=stored.dataset["label"],
         data_digest=stored.dataset["digest"],
         noise=counts.noise.name,
-        noise_params=noise_params(counts.noise),
-        sigma=counts.noise.make().sigma,
+        noise_params=counts.chosen.params_json,
+        sigma=counts.chosen.sigma(stored.dim),
         norm=norm,
         solver=radii.asked,
         n0=int(counts.stages[SELECTION][0].sum()),
         n=int(counts.stages[ESTIMATION][0].sum()),
         alpha=stored.certification.alpha,
+        level=certificate_alpha(stored.certification.alpha, counts.optimize),
         bound=stored.certification.bound.name,
         indices=counts.indices,
         labels=counts.labels,
         predictions=bounded.predictions,
         abstained=bounded.abstained,
         radius=np.where(bounded.abstained, 0.0, radii.radius),
-        guarantee=[radii.guarantee] * len(counts.indices),
+        guarantee=radii.guarantee,
         solver_used=radii.used,
         p_lower=bounded.p_lower,
         p_upper=bounded.p_upper,
@@ -179,14 +203,6 @@ def _noise(canonical: Mapping[str, Any], registry: Registry) -> Choice[Noise]:
         raise InputError(
             f"the run's noise {canonical['name']!r} cannot be made here (give its file with -p?): {error}"
         ) from error
-
-
-def noise_params(noise: Choice[Noise]) -> str:
-    return params_json(noise.canonical())
-
-
-def params_json(canonical: Mapping[str, Any]) -> str:
-    return json.dumps({key: value for key, value in canonical.items() if key != "name"}, sort_keys=True)
 
 
 def _stack(rows: Sequence[np.ndarray]) -> np.ndarray:

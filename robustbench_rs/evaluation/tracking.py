@@ -17,7 +17,8 @@ class RunningAccuracy:
 
     def __init__(self, store: RunStore, task: str, spec: Spec, chosen: Chosen) -> None:
         self._bound = spec.certification.bound.make()
-        self._alpha = spec.certification.alpha
+        alpha = spec.certification.alpha
+        self._alpha = alpha if spec.optimize is None else spec.optimize.certificate_alpha(alpha)
         self._needed = {SELECTION: spec.certification.n0, ESTIMATION: spec.certification.n}
         self._labels = dict(zip(chosen.indices.tolist(), chosen.labels.tolist(), strict=True))
         self._counts = {stage: store.counts(task, stage) for stage in self._needed}

@@ -10,7 +10,9 @@ from robustbench_rs.reporting.certificates import log_text
 from robustbench_rs.reporting.grid import default_grid, parse_grid
 from robustbench_rs.reporting.logs import read_logs
 from robustbench_rs.reporting.text import terminal_flags, terminal_table
-from robustbench_rs.reporting.write import write_report
+from robustbench_rs.reporting.validation import validation_report
+from robustbench_rs.reporting.validation_text import terminal_validation
+from robustbench_rs.reporting.write import render_report, write_report
 
 __all__ = [
     "build_report",
@@ -18,7 +20,10 @@ __all__ = [
     "log_text",
     "parse_grid",
     "read_logs",
+    "render_report",
     "terminal_flags",
     "terminal_table",
+    "terminal_validation",
+    "validation_report",
     "write_report",
 ]

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robustbench_rs.api.report import CertifiedAccuracy, Report, Summary
+from robustbench_rs.api.report import PER_INPUT_CAVEAT, CertifiedAccuracy, Flag, Report, Summary
 from robustbench_rs.errors import InputError
 from robustbench_rs.reporting.attainable import impossible_flags
 from robustbench_rs.reporting.certificates import certificate_rows
 from robustbench_rs.reporting.comparison import Group, compare
 from robustbench_rs.reporting.curves import curve_of
 from robustbench_rs.reporting.envelope import Envelope, envelopes_of
-from robustbench_rs.reporting.levels import AS_PRINTED, Level, levels_of
+from robustbench_rs.reporting.levels import AS_PRINTED, Level, has_noise_per_input, levels_of
 from robustbench_rs.reporting.paired import MAX_RADII, paired_tests
 from robustbench_rs.reporting.summary import envelope_summary, level_summary, uncertified_summary
 from robustbench_rs.reporting.tables import accuracy_rows, best_counts
@@ -43,14 +43,26 @@ def build_report(sources: Sequence[Source], radii: Sequence[float], title: str) 
         curves=[*(curve_of(level, end) for level in levels), *(curve_of(envelope, end) for envelope in envelopes)],
         predictions=[row for source in sources for row in source.predictions],
         paired=(tests := paired_tests(groups, grid)),
-        flags=[*(flag for source in sources for flag in source.flags), *not_comparable, *impossible_flags(sources)],
+        flags=[
+            *_per_input_flags(levels),
+            *(flag for source in sources for flag in source.flags),
+            *not_comparable,
+            *impossible_flags(sources),
+        ],
         gallery=[item for source in sources for item in source.gallery],
         costs=[cost for source in sources for cost in source.costs],
         budget=[share for source in sources for share in source.budget],
+        candidates=[candidate for source in sources for candidate in source.candidates],
         protocol={source.name: source.protocol for source in sources if source.protocol},
         environment={source.name: source.environment for source in sources if source.environment},
         notes=_notes(sources, levels, envelopes, bool(tests), len(grid)),
     )
+
+
+def _per_input_flags(levels: Sequence[Level]) -> list[Flag]:
+    """The caveat of radii whose noise was chosen for their input, once for each source."""
+    names = dict.fromkeys(level.source.name for level in levels if has_noise_per_input(level.measured))
+    return [Flag(name, "per-input noise", PER_INPUT_CAVEAT) for name in names]
 
 
 def _accuracy(
@@ -94,6 +106,6 @@ def _notes(
         notes.append(
             f"Paired tests: exact McNemar on the same inputs{some}; Holm-corrected over all tests of this report."
         )
-    if any(AS_PRINTED in level.measured.guarantee for level in levels):
+    if any(label.startswith(AS_PRINTED) for level in levels for label in set(level.measured.guarantee)):
         notes.append("Radii of published logs are as printed, may be rounded up; nothing here proves them.")
     return notes

@@ -29,7 +29,7 @@ def certificate_rows(setting: Setting, m: Measured) -> list[CertificateRow]:
             p_upper=p_upper,
             n=m.n,
             bound=m.bound,
-            alpha=m.alpha,
+            alpha=m.alpha if m.level is None else m.level,
             seconds=seconds,
         )
         for index, label, prediction, abstained, correct, used, guarantee, radius, p_lower, p_upper, seconds in zip(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from robustbench_rs.api.report import Flag, norm_name
-from robustbench_rs.reporting.levels import Level
+from robustbench_rs.reporting.levels import Level, has_noise_per_input
 from robustbench_rs.results import Measured, Source
 
 NOT_COMPARABLE = "not comparable"
@@ -22,6 +22,9 @@ def differences(level: Level, reference: Level) -> list[str]:
     """Why two levels of the same data set and norm cannot be compared, for people; empty when they can."""
     mine, other = level.measured, reference.measured
     found = []
+    if has_noise_per_input(mine) != has_noise_per_input(other):
+        kinds = ("a noise for each input", "one noise for all inputs")
+        found.append("{} instead of {}".format(*(kinds if has_noise_per_input(mine) else kinds[::-1])))
     if mine.alpha != other.alpha:
         found.append(f"alpha {_stated(mine.alpha)} instead of {_stated(other.alpha)}")
     if mine.n != other.n:

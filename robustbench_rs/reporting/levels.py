@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from robustbench_rs.api.report import Setting, norm_name
+from robustbench_rs.api.report import PER_INPUT, PER_INPUT_NOISE, Setting, norm_name, per_input_noise
 from robustbench_rs.errors import InputError, RunError
 from robustbench_rs.results import Measured, Source
 
 AS_PRINTED = "as printed"
 """Label of radii that a published log states: nothing here proves them, and printing may have rounded them up."""
 
-STRENGTH = ("proved", "searched", "estimated", AS_PRINTED)
+_LABELS = ("proved", "searched", "estimated")
+STRENGTH = (*_LABELS, *map(per_input_noise, _LABELS), AS_PRINTED, per_input_noise(AS_PRINTED))
 
 NOT_CERTIFIED = -1.0
 """Reach of an input that is wrong or abstained: below every radius of a grid."""
@@ -28,6 +30,18 @@ def weakest(labels: Iterable[str]) -> str:
 
 def _weakness(label: str) -> int:
     return STRENGTH.index(label) if label in STRENGTH else len(STRENGTH)
+
+
+def has_noise_per_input(measured: Measured) -> bool:
+    """Whether every input has a noise of its own: such radii are never mixed with those of one smoothed classifier."""
+    return states_noise_per_input(measured.noise_params) or any(
+        label.endswith(PER_INPUT_NOISE) for label in set(measured.guarantee)
+    )
+
+
+def states_noise_per_input(noise_params: str) -> bool:
+    """Whether canonical JSON of noise parameters says so of one of them."""
+    return json.dumps(PER_INPUT) in noise_params
 
 
 @dataclass(frozen=True)

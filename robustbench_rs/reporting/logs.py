@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from robustbench_rs.api.report import Flag, norm_name
+from robustbench_rs.api.report import Flag, norm_name, per_input_noise
 from robustbench_rs.errors import InputError
 from robustbench_rs.reporting.attainable import largest_radius
 from robustbench_rs.reporting.comparison import PUBLISHED
 from robustbench_rs.reporting.incomplete import incomplete_logs
-from robustbench_rs.reporting.levels import AS_PRINTED
+from robustbench_rs.reporting.levels import AS_PRINTED, states_noise_per_input
 from robustbench_rs.reporting.log_meta import LogMeta, Protocol, complete, read_meta_file
 from robustbench_rs.reporting.log_rows import LogRows, read_rows
 from robustbench_rs.results import Measured, Source
@@ -89,13 +89,18 @@ def _measured(name: str, rows: LogRows, protocol: Protocol) -> Measured:
         predictions=rows.predictions,
         abstained=rows.abstained,
         radius=rows.radius,
-        guarantee=(AS_PRINTED,) * size,
+        guarantee=(_label(noise_params),) * size,
         solver_used=(PUBLISHED,) * size,
         max_radius=largest_radius(noise, protocol.norm, protocol.sigma, protocol.n, protocol.alpha),
         samples=size * (protocol.n0 + protocol.n),
         seconds=None if rows.seconds is None else float(rows.seconds.sum()),
         seconds_per_input=rows.seconds,
     )
+
+
+def _label(noise_params: str) -> str:
+    """A log that we wrote may be of noise that was chosen for each input, and then its parameters say so."""
+    return per_input_noise(AS_PRINTED) if states_noise_per_input(noise_params) else AS_PRINTED
 
 
 def _noise(protocol: Protocol) -> tuple[str, str]:

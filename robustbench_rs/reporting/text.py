@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 
-from robustbench_rs.api.report import ENVELOPE, CertifiedAccuracy, Report, Setting, Summary, round_down
+from robustbench_rs.api.report import ENVELOPE, PER_INPUT_NOISE, CertifiedAccuracy, Report, Setting, Summary, round_down
 from robustbench_rs.reporting.levels import AS_PRINTED
 
 WIDTH = 100
@@ -33,7 +33,9 @@ def terminal_table(report: Report) -> str:
     legend = [f"{BEST} best comparable value at this radius"] if any(r.best for r in report.certified_accuracy) else []
     if any(s.setting.defense == ENVELOPE for s in report.summary):
         legend.append("envelope: best noise level at each radius, post hoc")
-    if any(s.guarantee == AS_PRINTED for s in report.summary):
+    if any(s.guarantee.endswith(PER_INPUT_NOISE) for s in report.summary):
+        legend.append(f"{PER_INPUT_NOISE}: no certificate of one deployed classifier; the noise was chosen per input")
+    if any(s.guarantee.startswith(AS_PRINTED) for s in report.summary):
         legend.append("as printed: as printed in the log, may be rounded up; nothing here proves it")
     return "\n\n".join([*blocks, *(["\n".join(legend)] if legend else [])])
 

@@ -17,6 +17,11 @@ def write_report(report: Report, reporters: Sequence[Reporter], folder: Path) ->
     Returns the files, in the order of the reporters. Raises ``RunError`` naming the reporter that failed, or the file
     that could not be written; when rendering fails, no file has changed.
     """
+    return [_write(folder / name, content) for name, content in render_report(report, reporters).items()]
+
+
+def render_report(report: Report, reporters: Sequence[Reporter]) -> dict[str, str | bytes]:
+    """File name -> content, in the order of the reporters. Raises ``RunError`` naming the reporter that failed."""
     files: dict[str, str | bytes] = {}
     owner: dict[str, str] = {}
     for reporter in reporters:
@@ -27,7 +32,7 @@ def write_report(report: Report, reporters: Sequence[Reporter], folder: Path) ->
                 )
             owner[name] = reporter.name
             files[name] = content
-    return [_write(folder / name, content) for name, content in files.items()]
+    return files
 
 
 def _render(reporter: Reporter, report: Report) -> dict[str, str | bytes]:

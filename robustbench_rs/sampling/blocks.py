@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -12,8 +12,12 @@ import torch
 
 from robustbench_rs.api import Noise
 from robustbench_rs.errors import RobustbenchError, RunError
+from robustbench_rs.sampling.memory import is_out_of_memory
 from robustbench_rs.sampling.requests import CLEAN, StageRequest
 from robustbench_rs.sampling.streams import block_generator
+
+Laws = Mapping[tuple[int, str], Noise]
+"""(input index, stage) -> the noise of its draws."""
 
 BLOCKS_PER_THREAD = 8
 """Blocks that one thread draws in a go: enough to make up for waking it, few enough to stay in its cache."""
@@ -29,27 +33,38 @@ class BlockKey:
 
 
 class Sampler:
-    """Draws blocks (rows, \\*shape) of one noise law, float32 on ``device``, in one thread."""
+    """Draws blocks (rows, \\*shape) of noise, float32 on ``device``, in one thread.
 
-    def __init__(self, noise: Noise, seed: int, shape: tuple[int, ...], device: torch.device) -> None:
+    ``laws``: the noise of single inputs and stages, ``noise`` that of all others.
+    """
+
+    def __init__(
+        self, noise: Noise, seed: int, shape: tuple[int, ...], device: torch.device, laws: Laws | None = None
+    ) -> None:
         self.noise = noise
+        self.laws = laws or {}
         self.seed = seed
         self.shape = shape
         self.device = device
         self._zero = torch.zeros((), device=device)
 
+    def law(self, index: int, stage: str) -> Noise:
+        """The noise of an input in a stage."""
+        return self.laws.get((index, stage), self.noise)
+
     def draw(self, key: BlockKey) -> torch.Tensor:
         """One block. Raises ``RunError`` naming the noise family when its sampler raises or returns something else."""
         generator = block_generator(self.seed, key.index, key.stage, key.block, self.device)
+        noise = self.law(key.index, key.stage)
         try:
-            drawn = self.noise.sample(self.shape, generator, self.device, torch.float32)
+            drawn = noise.sample(self.shape, generator, self.device, torch.float32)
         except RobustbenchError:
             raise
         except Exception as error:
             raise RunError(
-                f"noise {self.noise.name!r} failed to sample shape {self.shape}: {type(error).__name__}: {error}"
+                f"noise {noise.name!r} failed to sample shape {self.shape}: {type(error).__name__}: {error}"
             ) from error
-        self._check(drawn)
+        self._check(drawn, noise.name)
         drawn = drawn.to(self.device, torch.float32)
         # Zero times the extremes is 0, or NaN as soon as one value is not finite: nothing here waits for the device.
         self._zero += drawn.amin() * 0 + drawn.amax() * 0
@@ -59,12 +74,12 @@ class Sampler:
         """Whether every value drawn so far was finite. Waits for the device."""
         return bool(self._zero.isfinite())
 
-    def _check(self, drawn: object) -> None:
+    def _check(self, drawn: object, name: str) -> None:
         if not isinstance(drawn, torch.Tensor):
-            raise RunError(f"noise {self.noise.name!r} returned {type(drawn).__name__}, expected a tensor")
+            raise RunError(f"noise {name!r} returned {type(drawn).__name__}, expected a tensor")
         if tuple(drawn.shape) != self.shape or not drawn.is_floating_point():
             raise RunError(
-                f"noise {self.noise.name!r} returned {drawn.dtype} of shape {tuple(drawn.shape)}, "
+                f"noise {name!r} returned {drawn.dtype} of shape {tuple(drawn.shape)}, "
                 f"expected floats of shape {self.shape}"
             )
 
@@ -93,6 +108,25 @@ class NoiseBlocks:
             self._ready = {}
             self._ready = self._draw(list(islice(self._following(request, block), self._depth)))
         return self._ready[key][row : row + stop - start]
+
+    def write(self, request: int, start: int, stop: int, pixels: torch.Tensor, out: torch.Tensor) -> None:
+        """Write ``pixels`` (\\*shape) under the draws of :meth:`draws` into ``out`` (stop - start, \\*shape).
+
+        Raises ``RunError`` naming the noise family when it fails to, or gives another shape.
+        """
+        noise = self._samplers[0].law(self.requests[request].index, self.requests[request].stage)
+        drawn = self.draws(request, start, stop)
+        try:
+            noisy = noise.apply(pixels, drawn, out=out)
+        except Exception as error:
+            if isinstance(error, RobustbenchError) or is_out_of_memory(error):
+                raise
+            raise RunError(
+                f"noise {noise.name!r} could not be applied to inputs: {type(error).__name__}: {error}"
+            ) from error
+        if noisy is not out:
+            _check_applied(noisy, out.shape, noise.name)
+            out.copy_(noisy)
 
     def check(self) -> None:
         """Raise ``RunError`` when any block so far held a value that is not finite. Waits for the device."""
@@ -130,5 +164,12 @@ class NoiseBlocks:
                 self._slots[position].copy_(sampler.draw(keys[position]))
 
 
+def _check_applied(noisy: object, shape: torch.Size, name: str) -> None:
+    if not isinstance(noisy, torch.Tensor) or noisy.shape != shape:
+        found = tuple(noisy.shape) if isinstance(noisy, torch.Tensor) else type(noisy).__name__
+        raise RunError(f"noise {name!r} applied to inputs gave {found}, expected a tensor of shape {tuple(shape)}")
+
+
 def _duplicate(sampler: Sampler) -> Sampler:
-    return Sampler(copy.deepcopy(sampler.noise), sampler.seed, sampler.shape, sampler.device)
+    noise, laws = copy.deepcopy((sampler.noise, sampler.laws))
+    return Sampler(noise, sampler.seed, sampler.shape, sampler.device, laws)

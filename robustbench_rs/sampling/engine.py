@@ -33,11 +33,13 @@ class Sources:
     pixels: PixelWindow
     blocks: NoiseBlocks | None
 
-    def noise(self, request: StageRequest, segment: Segment) -> torch.Tensor | None:
-        """Noise (draws, \\*shape) of a segment, None where none is added."""
+    def write(self, request: StageRequest, segment: Segment, out: torch.Tensor) -> None:
+        """Write the draws of a segment into ``out`` (draws, \\*shape): the input under its noise, if there is any."""
+        pixels = self.pixels.of(segment.request)
         if self.blocks is None or request.stage == CLEAN:
-            return None
-        return self.blocks.draws(segment.request, segment.start, segment.stop)
+            out.copy_(pixels)
+        else:
+            self.blocks.write(segment.request, segment.start, segment.stop, pixels, out)
 
 
 class Engine:
@@ -102,14 +104,9 @@ class Engine:
         self.ledger.commit(segments, self.owners, self.classifier.classes(self.batch))
 
     def _place(self, segment: Segment, row: int) -> None:
-        """Write input plus noise into the rows of the batch from ``row`` on."""
+        """Write noisy inputs into the rows of the batch from ``row`` on."""
         rows = slice(row, row + segment.draws)
-        pixels = self.sources.pixels.of(segment.request)
-        noise = self.sources.noise(self.requests[segment.request], segment)
-        if noise is None:
-            self.batch[rows] = pixels
-        else:
-            torch.add(pixels, noise, out=self.batch[rows])
+        self.sources.write(self.requests[segment.request], segment, self.batch[rows])
         self.owners[rows] = self.ledger.offset(segment)
 
     def _chunk(self, began: float, emit: Callable[[Chunk], None]) -> float:

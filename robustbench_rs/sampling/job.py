@@ -13,7 +13,7 @@ from torch import nn
 
 from robustbench_rs.api import Chunk, Images, Job, Noise
 from robustbench_rs.errors import InputError
-from robustbench_rs.sampling.blocks import NoiseBlocks, Sampler
+from robustbench_rs.sampling.blocks import Laws, NoiseBlocks, Sampler
 from robustbench_rs.sampling.calibration import calibrate_threads
 from robustbench_rs.sampling.classifier import Classifier, evaluating, threads
 from robustbench_rs.sampling.engine import Engine, Sources
@@ -28,9 +28,10 @@ CHUNK_SECONDS = 2.0
 class SamplingJob(Job):
     """Draws of ``noise`` around ``images``, classified by ``module`` and counted.
 
-    ``noise`` None adds nothing; neither does the stage "clean". ``rows``: draws per block (``block_rows``), part of
-    what determines the draws. ``batch_size`` None: calibrated. ``threads``: of torch on the CPU, shared by the parts;
-    None: torch's own. ``plugin_files``: one-file plugins that another process must load before it unpickles the job.
+    ``noise`` None adds nothing; neither does the stage "clean". ``laws``: noise that single inputs and stages have
+    instead. ``rows``: draws per block (``block_rows``), part of what determines the draws. ``batch_size`` None:
+    calibrated. ``threads``: of torch on the CPU, shared by the parts; None: torch's own. ``plugin_files``: one-file
+    plugins that another process must load before it unpickles the job.
     """
 
     module: nn.Module
@@ -43,6 +44,7 @@ class SamplingJob(Job):
     batch_size: int | None = None
     threads: int | None = None
     chunk_seconds: float = CHUNK_SECONDS
+    laws: Laws = field(default_factory=dict)
     plugin_files: tuple[Path, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -110,17 +112,21 @@ class SamplingJob(Job):
         requests = [request for request in self.requests if request.draws]
         classifier = Classifier(self.module.to(device), self.num_classes)
         blocks = self._blocks(requests, device)
-        sources = Sources(PixelWindow(self.images, requests, device), blocks)
+        sources = Sources(PixelWindow(self.images, requests, device, self._noises), blocks)
         try:
             Engine(classifier, sources, requests, self.rows, batch_size, shape, device).run(self.chunk_seconds, emit)
         finally:
             if blocks is not None:
                 blocks.close()
 
+    @property
+    def _noises(self) -> list[Noise]:
+        return [] if self.noise is None else [self.noise, *self.laws.values()]
+
     def _blocks(self, requests: list[StageRequest], device: torch.device) -> NoiseBlocks | None:
         if self.noise is None:
             return None
-        sampler = Sampler(self.noise, self.seed, (self.rows, *self.images.shape), device)
+        sampler = Sampler(self.noise, self.seed, (self.rows, *self.images.shape), device, self.laws)
         return NoiseBlocks(sampler, requests, torch.get_num_threads() if device.type == "cpu" else 1)
 
     def _draws_by_input(self) -> dict[int, int]:

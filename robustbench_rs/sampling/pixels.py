@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 
-from robustbench_rs.api import Images
+from robustbench_rs.api import Images, Noise
 from robustbench_rs.errors import InputError, RobustbenchError
 from robustbench_rs.sampling.requests import StageRequest
 
@@ -16,19 +16,28 @@ GROUP_INPUTS = 1024
 
 
 class PixelWindow:
-    """The inputs of the requests at hand. A group of them is read at once, in the order of the requests."""
+    """The inputs of the requests at hand. A group of them is read at once, in the order of the requests.
 
-    def __init__(self, images: Images, requests: Sequence[StageRequest], device: torch.device) -> None:
+    ``noises``: what the inputs are for; each may ask for pixels in a range of its own.
+    """
+
+    def __init__(
+        self, images: Images, requests: Sequence[StageRequest], device: torch.device, noises: Iterable[Noise] = ()
+    ) -> None:
         self.images = images
         self.requests = requests
         self.device = device
         self.size = max(1, min(GROUP_INPUTS, GROUP_ELEMENTS // int(np.prod(images.shape))))
+        self._needed = {
+            noise.pixel_range: f", which {noise.name} noise needs" for noise in noises if not _allows(noise, images)
+        }
         self._group: dict[int, torch.Tensor] = {}
 
     def of(self, request: int) -> torch.Tensor:
         """The input (\\*shape), float32, of request number ``request``.
 
-        Raises ``InputError`` naming the index of an input that cannot be read or has pixels outside [0, 1].
+        Raises ``InputError`` naming the index of an input that cannot be read or has pixels outside [0, 1] (more
+        exactly: what the data set and every noise allow).
         """
         index = self.requests[request].index
         if index not in self._group:
@@ -52,14 +61,30 @@ class PixelWindow:
         except Exception as error:
             some = ", ".join(map(str, indices[:3])) + (", ..." if len(indices) > 3 else "")
             raise InputError(f"cannot read inputs {some} of the data set: {type(error).__name__}: {error}") from error
-        check_pixels(pixels, indices, tuple(self.images.shape), self.images.pixel_range)
+        shape = tuple(self.images.shape)
+        check_pixels(pixels, indices, shape, self.images.pixel_range)
+        for limits, reason in self._needed.items():
+            check_pixels(pixels, indices, shape, limits, reason)
         return dict(zip(indices, torch.from_numpy(pixels).to(self.device), strict=True))
 
 
+def _allows(noise: Noise, images: Images) -> bool:
+    """Whether the noise takes every pixel that the data set may have."""
+    (low, high), (least, most) = noise.pixel_range, images.pixel_range
+    return low <= least and most <= high
+
+
 def check_pixels(
-    pixels: np.ndarray, indices: Sequence[int], shape: tuple[int, ...], limits: tuple[float, float] = (0.0, 1.0)
+    pixels: np.ndarray,
+    indices: Sequence[int],
+    shape: tuple[int, ...],
+    limits: tuple[float, float] = (0.0, 1.0),
+    reason: str = "",
 ) -> None:
-    """``InputError`` unless ``pixels`` is (len(indices), \\*shape), finite and within ``limits``."""
+    """``InputError`` unless ``pixels`` is (len(indices), \\*shape), finite and within ``limits``.
+
+    ``reason``: ends the message, such as ", which the noise needs".
+    """
     if pixels.shape != (len(indices), *shape):
         raise InputError(f"the data set gave pixels of shape {pixels.shape}, expected {(len(indices), *shape)}")
     flat = pixels.reshape(len(indices), -1)
@@ -69,5 +94,5 @@ def check_pixels(
     if wrong.size:
         value = flat[wrong[0]][~allowed[wrong[0]]][0]
         raise InputError(
-            f"input {indices[wrong[0]]} of the data set has a pixel of {value:g}, outside [{low:g}, {high:g}]"
+            f"input {indices[wrong[0]]} of the data set has a pixel of {value:g}, outside [{low:g}, {high:g}]{reason}"
         )

@@ -1,4 +1,4 @@
-"""The ``defenses`` of a spec with every sweep written out, one entry per point."""
+"""A spec with every sweep written out: the defenses of an evaluation, the noises of a validation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from robustbench_rs.errors import Problem, did_you_mean, shorten
 from robustbench_rs.spec.nodes import ListNode, MapNode, Node, ScalarNode, plain
 from robustbench_rs.spec.placeholders import Placeholders
 from robustbench_rs.spec.schema import Defense, Spec
-from robustbench_rs.spec.shapes import model_fields
+from robustbench_rs.spec.shapes import Shape, model_fields
 from robustbench_rs.spec.sweeps import MAX_POINTS, Expansion, Variant
 
 POINT = "point"
+NOISE = {"noise": Shape(kind="noise")}
 LATER_DEFENSE_KEYS = ("restoration",)
 
 
@@ -54,6 +55,27 @@ def expand_defenses(root: MapNode, directory: Directory, problems: list[Problem]
     return Expanded(
         replace(root, entries={**root.entries, "defenses": expanded}), [dict(variant.point) for variant in variants]
     )
+
+
+def expand_validation(root: MapNode, directory: Directory, problems: list[Problem]) -> Expanded:
+    """Sweeps of ``validation.noises`` expanded, as below a defense's ``noise``; the points need no names."""
+    section = root.entries.get("validation")
+    noises = section.entries.get("noises") if isinstance(section, MapNode) else None
+    if not isinstance(section, MapNode) or not isinstance(noises, ListNode):
+        return Expanded(root, [])
+    placeholders = Placeholders(directory, problems)
+    expansion = Expansion(directory, problems)
+    swept = [
+        placeholders.fill(variant.node, NOISE).entries["noise"]
+        for item in noises.items
+        for variant in expansion.defense(MapNode(item.mark, {"noise": item}), NOISE)
+        if isinstance(variant.node, MapNode)
+    ]
+    if len(swept) > MAX_POINTS:
+        problems.append(noises.problem(f"all sweeps together make more than {MAX_POINTS:,} noises"))
+        swept = swept[:MAX_POINTS]
+    section = replace(section, entries={**section.entries, "noises": replace(noises, items=tuple(swept))})
+    return Expanded(replace(root, entries={**root.entries, "validation": section}), [])
 
 
 def _variants(node: Node, placeholders: Placeholders, expansion: Expansion) -> list[Variant]:

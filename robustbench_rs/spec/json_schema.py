@@ -15,6 +15,7 @@ from robustbench_rs.api import Component
 from robustbench_rs.spec.schema import Defense, Spec
 from robustbench_rs.spec.shapes import Shape, model_fields
 from robustbench_rs.spec.sweeps import SWEEP
+from robustbench_rs.spec.validation import ValidationOptions, ValidationSpec
 
 Json: TypeAlias = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -49,9 +50,12 @@ class _Builder:
         names = {"type": "array", "items": {"type": "string"}}
         properties["include"] = {"anyOf": [{"type": "string"}, names], "description": "Files to build upon."}
         properties["defenses"] = {"type": "array", "minItems": 1, "items": self._defense()}
+        properties["validation"] = self._validation()
+        foreign = [key for key in Spec.model_fields if key not in ValidationSpec.model_fields]
+        root["dependentSchemas"] = {"validation": {"properties": dict.fromkeys(foreign, False)}}
         # An included file may state what is required here.
-        required = root.pop("required")
-        root["anyOf"] = [{"required": required}, {"required": ["include"]}]
+        evaluation, validation = root.pop("required"), ["name", "validation"]
+        root["anyOf"] = [{"required": evaluation}, {"required": validation}, {"required": ["include"]}]
         return {"$schema": DIALECT, "title": "robustbench-rs spec", **root, "$defs": self._used_by(root)}
 
     def _used_by(self, root: Json) -> Json:
@@ -71,6 +75,12 @@ class _Builder:
                 optional = key not in schema["required"]
                 swept = _sweepable(self._component(shape.kind, sweeps=True), shape)
                 schema["properties"][key] = _either(swept, {"type": "null"}) if optional else swept
+        return schema
+
+    def _validation(self) -> Json:
+        schema = self._object(ValidationOptions, "validation", sweeps=False)
+        swept = _sweepable(self._component("noise", sweeps=True), Shape(kind="noise"))
+        schema["properties"]["noises"] = {"type": "array", "minItems": 1, "items": swept}
         return schema
 
     def _component(self, kind: str, *, sweeps: bool) -> Json:

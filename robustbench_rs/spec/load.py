@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from robustbench_rs.api import Directory
 from robustbench_rs.errors import Problem, SpecError
 from robustbench_rs.plugins.registry import KINDS
-from robustbench_rs.spec.expansion import Expanded, expand_defenses
+from robustbench_rs.spec.expansion import Expanded, expand_defenses, expand_validation
 from robustbench_rs.spec.include import Includes
 from robustbench_rs.spec.messages import problems_of
 from robustbench_rs.spec.nodes import ListNode, MapNode, Node, ScalarNode, Source, from_python, place
 from robustbench_rs.spec.overrides import apply_settings
-from robustbench_rs.spec.schema import Spec
+from robustbench_rs.spec.schema import Document, Spec
 from robustbench_rs.spec.shapes import Shape, child_shape
+from robustbench_rs.spec.validation import ValidationSpec
 from robustbench_rs.spec.variables import replace_data
 
-LATER_KEYS = ("attacks", "optimize", "validation")
-_SPEC = Shape(model=Spec)
+VALIDATION = "validation"
+LATER_KEYS = ("attacks",)
+D = TypeVar("D", bound=Document)
 
 
-def load_spec(path: Path, directory: Directory, *, settings: Sequence[str] = (), data: Path | None = None) -> Spec:
+def load_spec(
+    path: Path, directory: Directory, *, settings: Sequence[str] = (), data: Path | None = None
+) -> Spec | ValidationSpec:
     """The spec of a YAML file.
 
     ``settings``: ``key.path=value``, applied last, their paths relative to the working directory. ``data``: what
@@ -41,7 +45,7 @@ def load_spec(path: Path, directory: Directory, *, settings: Sequence[str] = (),
 
 def spec_from_mapping(
     mapping: Mapping[str, Any], directory: Directory, *, folder: Path, data: Path | None = None
-) -> Spec:
+) -> Spec | ValidationSpec:
     """The spec of a Python mapping with the keys of a spec file; paths are relative to ``folder``.
 
     Raises :class:`SpecError` as :func:`load_spec` does, without files and lines.
@@ -52,30 +56,48 @@ def spec_from_mapping(
     return _build(includes.expand(root), directory, data, includes)
 
 
-def _build(root: MapNode, directory: Directory, data: Path | None, includes: Includes) -> Spec:
+def _build(root: MapNode, directory: Directory, data: Path | None, includes: Includes) -> Spec | ValidationSpec:
     problems = includes.problems
     placed = replace_data(place(root), data, problems)
     assert isinstance(placed, MapNode)
     problems += _requirements(placed, directory)
     known = _without_later_keys(placed, problems)
-    expanded = expand_defenses(known, directory, problems)
-    spec = _validated(
-        expanded, directory, problems, complete=not includes.incomplete and "validation" not in root.entries
-    )
+    complete = not includes.incomplete
+    spec: Spec | ValidationSpec | None
+    if VALIDATION in known.entries:
+        expanded = expand_validation(_without_evaluation(known, problems), directory, problems)
+        spec = _validated(ValidationSpec, expanded, directory, problems, complete=complete)
+    else:
+        expanded = expand_defenses(known, directory, problems)
+        spec = _validated(Spec, expanded, directory, problems, complete=complete)
     if problems or spec is None:
         raise SpecError(_in_order(problems, root.mark.source.label))
     return spec
 
 
-def _validated(expanded: Expanded, directory: Directory, problems: list[Problem], *, complete: bool) -> Spec | None:
+def _without_evaluation(root: MapNode, problems: list[Problem]) -> MapNode:
+    """A validation, without keys that only an evaluation has; each of those is a problem."""
+    foreign = [key for key in Spec.model_fields if key in root.entries and key not in ValidationSpec.model_fields]
+    for key in foreign:
+        either = "a spec has either 'defenses' or 'validation', not both"
+        message = (
+            either if key == "defenses" else f"{key!r} does not go with 'validation', which has no model and no data"
+        )
+        problems.append(root.entries[key].problem(f"{message}; remove one of them"))
+    return replace(root, entries={key: node for key, node in root.entries.items() if key not in foreign})
+
+
+def _validated(
+    model: type[D], expanded: Expanded, directory: Directory, problems: list[Problem], *, complete: bool
+) -> D | None:
     """The spec; None, and what is wrong in ``problems``. ``complete``: False if keys miss for known reasons."""
-    spec: Spec | None = None
+    spec, shape = None, Shape(model=model)
     found: list[Problem] = []
     try:
-        spec = Spec.model_validate(expanded.plain(), context={"directory": directory})
+        spec = model.model_validate(expanded.plain(), context={"directory": directory})
     except ValidationError as error:
-        found = problems_of(error, expanded.root, _SPEC, directory, missing_keys=complete)
-    found += _booleans(expanded.root, _SPEC, directory)
+        found = problems_of(error, expanded.root, shape, directory, missing_keys=complete)
+    found += _booleans(expanded.root, shape, directory)
     said = {problem.key_path for problem in problems if problem.key_path}
     problems += [problem for problem in found if problem.key_path not in said]
     return spec

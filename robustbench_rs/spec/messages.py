@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from robustbench_rs.api import Directory
 from robustbench_rs.errors import Problem, did_you_mean, shorten
 from robustbench_rs.spec.nodes import ListNode, Node, child
+from robustbench_rs.spec.schema import Spec
 from robustbench_rs.spec.shapes import Shape, child_shape, known_keys
 
 _Place: TypeAlias = tuple[str, Path | None, int | None]
@@ -99,7 +100,8 @@ def _explain(details: ErrorDetails, tree: Node, shape: Shape, directory: Directo
         return _descend(location, tree, shape, directory), _message(details)
     key, parent = str(location[-1]), _descend(location[:-1], tree, shape, directory)
     if kind == "missing":
-        return replace(parent, unstated=(*parent.unstated, key)), "is required but missing"
+        hint = "" if key != "defenses" else " (a spec has either 'defenses' or 'validation')"
+        return replace(parent, unstated=(*parent.unstated, key)), f"is required but missing{hint}"
     unknown = _unknown_key(key, parent.node, parent.shape, directory)
     return replace(parent, node=child(parent.node, key) or parent.node), unknown
 
@@ -125,7 +127,9 @@ def _is_long_enough(node: Node, details: ErrorDetails) -> bool:
 def _unknown_key(key: str, parent: Node, shape: Shape, directory: Directory) -> str:
     if key == "<<":
         return "merge keys '<<' are not supported; use 'include', or write the keys out"
-    known = known_keys(shape, parent, directory) or {}
+    known = list(known_keys(shape, parent, directory) or {})
+    if shape.model is Spec:
+        known.append("validation")
     return f"unknown key {shorten(key)}{did_you_mean(key, known)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -23,6 +23,7 @@ from robustbench_rs.api import (
 )
 from robustbench_rs.api.report import ENVELOPE
 from robustbench_rs.spec.fields import Alpha, Draws, Name, Norm, Scalar, refuse_repeated
+from robustbench_rs.spec.optimize import Optimize, check_tunable
 from robustbench_rs.spec.radii import RadiiChoice, RadiusRange
 
 SOLVER_WORDS = ("auto", "all")
@@ -108,18 +109,12 @@ def _empty_map(value: object) -> object:
     return {} if value is None else value
 
 
-class Spec(Params):
-    """A whole evaluation, made by :func:`robustbench_rs.spec.load_spec`; one entry of ``defenses`` per sweep point."""
+class Document(Params):
+    """What every spec says, whatever it is about."""
 
     name: Name
-    seed: int = Field(default=0, ge=0, lt=2**63)
     requires: tuple[str, ...] = ()
-    dataset: Annotated[Choice[Dataset], ChoiceOf("dataset")]
-    defenses: tuple[Defense, ...] = Field(min_length=1)
-    certification: Annotated[Certification, BeforeValidator(_empty_map)] = Field(default={}, validate_default=True)
-    prediction: Prediction | None = None
     report: Annotated[ReportOptions, BeforeValidator(_empty_map)] = Field(default={}, validate_default=True)
-    executor: Annotated[Choice[Executor], ChoiceOf("executor")] = Field(default="local", validate_default=True)
 
     def canonical(self) -> dict[str, Any]:
         """Plain JSON values: everything that was stated or is a default, sweeps expanded. For storing and comparing."""
@@ -127,6 +122,24 @@ class Spec(Params):
         return canonical
 
     @classmethod
-    def from_canonical(cls, canonical: Mapping[str, Any], directory: Directory) -> Spec:
+    def from_canonical(cls, canonical: Mapping[str, Any], directory: Directory) -> Self:
         """The spec that :meth:`canonical` describes. Raises ``pydantic.ValidationError`` when it describes none."""
         return cls.model_validate(canonical, context={"directory": directory})
+
+
+class Spec(Document):
+    """A whole evaluation, made by :func:`robustbench_rs.spec.load_spec`; one entry of ``defenses`` per sweep point."""
+
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    dataset: Annotated[Choice[Dataset], ChoiceOf("dataset")]
+    defenses: tuple[Defense, ...] = Field(min_length=1)
+    certification: Annotated[Certification, BeforeValidator(_empty_map)] = Field(default={}, validate_default=True)
+    prediction: Prediction | None = None
+    optimize: Optimize | None = None
+    executor: Annotated[Choice[Executor], ChoiceOf("executor")] = Field(default="local", validate_default=True)
+
+    @model_validator(mode="after")
+    def _tunable(self) -> Spec:
+        if self.optimize is not None:
+            check_tunable(self.optimize, self.defenses)
+        return self

@@ -41,6 +41,14 @@ class InverseTable:
         coefficients = np.concatenate([_mirrored(upper), straddle, lower.coefficients()], axis=1)
         return cls(knots, coefficients, 2 * max(lower.error, upper.error) + SMALLEST)
 
+    def at(self, u: np.ndarray) -> np.ndarray:
+        """Quantiles of ``u`` in (0, 1), any shape, float64: in numpy what :mod:`robustbench_rs.api.inverse_cdf` does on
+        a device."""
+        w = np.where(u < 0.5, np.maximum(u, SMALLEST), np.minimum(u - 1.0, -SMALLEST))
+        i = np.clip(np.searchsorted(self.knots, w) - 1, 0, len(self.knots) - 2)
+        t, c = w - self.knots[i], self.coefficients
+        return np.asarray(((c[3][i] * t + c[2][i]) * t + c[1][i]) * t + c[0][i])
+
 
 class _Side:
     """One half of the law, as a function of its tail mass; ``z`` increases with the mass."""

@@ -48,11 +48,37 @@ class CostRow:
 
 
 @dataclass(frozen=True)
+class CandidateRow:
+    """One candidate of a finished noise optimisation, number ``number`` of the input ``index`` (see WHOLE_DATA_SET).
+
+    ``value``: of the objective, with the weakest ``guarantee`` behind it ("" where no solver gave a radius).
+    """
+
+    index: int
+    number: int
+    params: Mapping[str, float]
+    value: float
+    guarantee: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class InputsRow:
     """The evaluated inputs: original indices and labels, (m,) int64, ascending."""
 
     indices: np.ndarray
     labels: np.ndarray
+
+
+WHOLE_DATA_SET = -1
+"""In place of an input's index: noise parameters that hold for all inputs."""
+
+CANDIDATES = (
+    "CREATE TABLE IF NOT EXISTS candidates (task TEXT NOT NULL, idx INTEGER NOT NULL, number INTEGER NOT NULL, "
+    "params TEXT NOT NULL, value REAL NOT NULL, guarantee TEXT NOT NULL, chosen INTEGER NOT NULL, "
+    "PRIMARY KEY (task, idx, number)) WITHOUT ROWID"
+)
+"""Only runs that optimise their noise have this table, so that it changes no other file's format."""
 
 
 def open_run(path: Path, *, write: bool = False) -> RunStore:
@@ -140,9 +166,34 @@ class RunStore:
                 _merge(connection, task, part)
             for stage, seconds in chunk.seconds.items():
                 samples = sum(part.stop - part.start for part in chunk.counts if part.stage == stage)
-                connection.execute(ADD_COST, (task, stage, device, samples, seconds))
+                # The first word names the purpose: candidates of an optimisation share one line.
+                connection.execute(ADD_COST, (task, stage.partition(" ")[0], device, samples, seconds))
             connection.execute(
                 "UPDATE tasks SET details = json_set(details, '$.batch_size', ?) WHERE id = ?", (chunk.batch_size, task)
+            )
+
+    def candidates(self, task: str) -> list[CandidateRow]:
+        """Of every finished optimisation, its candidates in the order of evaluation."""
+        if not self._all("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'candidates'"):
+            return []
+        query = (
+            "SELECT idx, number, params, value, guarantee, chosen FROM candidates WHERE task = ? ORDER BY idx, number"
+        )
+        return [
+            CandidateRow(index, number, json.loads(params), value, guarantee, bool(chosen))
+            for index, number, params, value, guarantee, chosen in self._all(query, task)
+        ]
+
+    def add_candidates(self, task: str, rows: Iterable[CandidateRow]) -> None:
+        """All candidates of finished optimisations, in one transaction. What is chosen is never chosen again."""
+        with transaction(self._connection, self.path) as connection:
+            connection.execute(CANDIDATES)
+            connection.executemany(
+                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (task, r.index, r.number, json.dumps(r.params, sort_keys=True), r.value, r.guarantee, int(r.chosen))
+                    for r in rows
+                ],
             )
 
     def costs(self) -> list[CostRow]:
@@ -183,6 +234,15 @@ class RunStore:
                 connection.execute(ADD_COST, (cost.task, cost.stage, cost.device, cost.samples, cost.seconds))
             for row in other._all("SELECT task, idx, stage, look, n, counts FROM counts"):
                 _keep_longer(connection, row)
+        for task in other.tasks():
+            self._absorb_candidates(task.id, other.candidates(task.id))
+
+    def _absorb_candidates(self, task: str, rows: Sequence[CandidateRow]) -> None:
+        known = {(row.index, row.number): row for row in self.candidates(task)}
+        if any(known.get((row.index, row.number), row) != row for row in rows):
+            raise RunError("two runs chose different noise parameters for the same inputs; they cannot be merged")
+        if fresh := [row for row in rows if (row.index, row.number) not in known]:
+            self.add_candidates(task, fresh)
 
     def logs(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Imported published logs: (file name, text, metadata)."""

@@ -45,9 +45,10 @@ FLAGS: dict[str, tuple[list[str], list[str]]] = {
     "a probability that is no number": (replaced("--p-lower", "nan"), ["--p-lower", "between 0 and 1"]),
     "a negative probability": ([*RADIUS, "--p-upper", "-0.1"], ["--p-upper", "between 0 and 1"]),
     "no probability": (RADIUS[:-2], ["--p-lower"]),
+    "a solver's parameter that it has not": ([*RADIUS, "--solver", "closed-form,tol=1"], ["unknown key 'tol'"]),
     "an unknown solver": ([*RADIUS, "--solver", "closed-from"], ["did you mean 'closed-form'?"]),
     "no theorem": (
-        ["radius", "--noise", "laplace", "--param", "scale=1", "--norm", "2", "--dim", "9", "--p-lower", "0.9"],
+        [*replaced("--norm", "2"), "--solver", "closed-form"],
         ["no radius for laplace noise", "closed-form"],
     ),
     "a curve of another kind": ([*RADIUS, "--curve", "curve.docx"], ["--curve curve.docx", ".csv", ".png", ".html"]),

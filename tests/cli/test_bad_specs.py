@@ -72,7 +72,7 @@ CHANGES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a model without weights": ({"defenses.0.model": "mlp"}, ["'checkpoint' or 'training'"]),
     "radii descend": ({"report.radii": [0.5, 0.25]}, ["report.radii", "ascend"]),
     "a grid without end": ({"report.radii": {"start": 0, "stop": 1, "step": 0}}, ["report.radii", "greater than 0"]),
-    "of a later version": ({"optimize": {"mode": "c-opt"}}, ["'optimize'", "not available in this version"]),
+    "of a later version": ({"attacks": ["pgd"]}, ["'attacks'", "not available in this version"]),
 }
 
 

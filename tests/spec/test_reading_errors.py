@@ -95,7 +95,8 @@ WHOLE = [
         4,
         "choose another name",
     ),
-    ("name: t\nvalidation: {}\n", "validation", 2, "not available in this version"),
+    (HEAD, "defenses", 1, "either 'defenses' or 'validation'"),
+    (HEAD + "validaton: {}\n" + DEFENSE, "validaton", 3, "did you mean 'validation'?"),
 ]
 
 # (line 7 of an otherwise valid spec, key path, part of the message)
@@ -108,7 +109,6 @@ ADDED = [
     ),
     ("    restoration: trn", "defenses.0.restoration", "not available in this version"),
     ("attacks: []", "attacks", "not available in this version"),
-    ("optimize: {}", "optimize", "not available in this version"),
     ("requires: [my-noise]", "requires.0", "load its file with -p FILE"),
     ("requires: my-noise", "requires", "must be a list"),
     ("certification: {n: 0}", "certification.n", "at least 1, not 0"),

@@ -16,10 +16,13 @@ from robustbench_rs.errors import InputError
 from robustbench_rs.spec import (
     Certification,
     Defense,
+    Optimize,
     Prediction,
     RadiusRange,
     ReportOptions,
     Spec,
+    ValidationOptions,
+    ValidationSpec,
     find_spec,
     load_spec,
     shipped_specs,
@@ -194,13 +197,13 @@ def registry():
     return load_registry()
 
 
-@pytest.mark.parametrize("name", ["quickstart", "cifar10-cohen2019", "imagenet-cohen2019", "mnist-test", "cifar10-cpu"])
+@pytest.mark.parametrize("name", sorted(shipped_specs()))
 def test_shipped_specs_are_valid(registry, tmp_path, name):
     path = shipped_specs()[name]
     spec = load_spec(path, registry, data=tmp_path)
     assert spec.name == name
     assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
-    assert Spec.from_canonical(spec.canonical(), registry) == spec
+    assert type(spec).from_canonical(spec.canonical(), registry) == spec
     assert pickle.loads(pickle.dumps(spec)) == spec
 
 
@@ -218,7 +221,10 @@ def test_published_protocols(registry, tmp_path):
 
 
 def documented_specs() -> list[str]:
-    text = (Path(__file__).resolve().parents[2] / "docs" / "spec.md").read_text()
+    pages = [
+        Path(__file__).resolve().parents[2] / "docs" / name for name in ("spec.md", "validation.md", "optimization.md")
+    ]
+    text = "\n".join(page.read_text() for page in pages)
     return [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if block.startswith("name:")]
 
 
@@ -230,11 +236,24 @@ def test_documentation_has_examples():
 def test_documented_specs_are_valid(registry, tmp_path, text):
     (tmp_path / "spec.yaml").write_text(text)
     (tmp_path / "base.yaml").write_text("seed: 1\n")
-    assert load_spec(tmp_path / "spec.yaml", registry, data=tmp_path).defenses
+    assert load_spec(tmp_path / "spec.yaml", registry, data=tmp_path).name
 
 
 def test_every_key_is_documented(registry):
     text = (Path(__file__).resolve().parents[2] / "docs" / "spec.md").read_text()
-    keys = {key for model in (Spec, Defense, Certification, Prediction, ReportOptions) for key in model.model_fields}
+    keys = {
+        key
+        for model in (
+            Spec,
+            Defense,
+            Certification,
+            Prediction,
+            ReportOptions,
+            ValidationSpec,
+            ValidationOptions,
+            Optimize,
+        )
+        for key in model.model_fields
+    }
     missing = {key for key in keys - {"point"} if f"`{key}`" not in text}
     assert not missing

@@ -15,7 +15,7 @@ import pytest
 
 from robustbench_rs.api import Chunk, StageCounts
 from robustbench_rs.errors import InputError, RunError
-from robustbench_rs.store import RunDirectory, TaskRow, open_run, set_aside
+from robustbench_rs.store import WHOLE_DATA_SET, CandidateRow, RunDirectory, TaskRow, open_run, set_aside
 
 TASK = TaskRow("t", 0, "d", {"noise.sigma": 0.25}, {"config": {}}, {"noise": None})
 
@@ -157,3 +157,50 @@ def test_meta_is_json(store):
     assert json.loads(json.dumps(store.meta("draws"))) == {"estimation": 10}
     assert store.meta("shard") is None
     assert Path(store.path).name == "run.sqlite"
+
+
+def candidate(index: int, number: int, *, chosen: bool = False, value: float = 0.5) -> CandidateRow:
+    return CandidateRow(index, number, {"beta": 1.0 + number}, value, "proved", chosen)
+
+
+def test_candidates_are_kept_in_order_and_no_other_run_has_their_table(store):
+    assert store.candidates("t") == []
+    rows = [candidate(3, 2, chosen=True, value=0.1 + 0.2), candidate(3, 1), candidate(WHOLE_DATA_SET, 1)]
+    store.add_candidates("t", rows)
+    assert store.candidates("t") == [rows[2], rows[1], rows[0]]
+    assert store.candidates("other") == []
+
+
+def test_what_was_chosen_is_never_chosen_again(store):
+    store.add_candidates("t", [candidate(3, 1)])
+    with pytest.raises(sqlite3.IntegrityError):
+        store.add_candidates("t", [candidate(4, 1), candidate(3, 1, chosen=True)])
+    assert store.candidates("t") == [candidate(3, 1)]
+
+
+def test_costs_of_all_candidates_are_one_line(store):
+    stages = ['tuning {"beta":1.5}', 'tuning {"beta":2.0}']
+    store.add_chunk("t", Chunk([part(7, 0, [3, 1], stage) for stage in stages], dict.fromkeys(stages, 0.5), 32), "cpu")
+    assert [(cost.stage, cost.samples, cost.seconds) for cost in store.costs()] == [("tuning", 8, 1.0)]
+    assert store.drawn("t") == {(7, stage): 4 for stage in stages}
+
+
+def test_absorb_takes_candidates_and_refuses_another_choice(tmp_path):
+    stores = {}
+    for name, rows in {
+        "a": [candidate(1, 1, chosen=True)],
+        "b": [candidate(1, 1, chosen=True), candidate(2, 1, chosen=True)],
+        "c": [candidate(1, 1)],
+        "target": [],
+    }.items():
+        stores[name] = open_run(tmp_path / name, write=True)
+        stores[name].put_task(TASK)
+        if rows:
+            stores[name].add_candidates("t", rows)
+    stores["target"].absorb(stores["a"])
+    stores["target"].absorb(stores["b"])
+    assert stores["target"].candidates("t") == stores["b"].candidates("t")
+    with pytest.raises(RunError, match="chose different noise parameters"):
+        stores["target"].absorb(stores["c"])
+    for each in stores.values():
+        each.close()

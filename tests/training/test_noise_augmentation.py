@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from robustbench_rs_plugins.datasets.digits import Digits
 from robustbench_rs_plugins.models.small_cnn import SmallCnn
 from robustbench_rs_plugins.training.noise_augmentation import NoiseAugmentation
 
-from .conftest import Listener, MakeRun
+from .conftest import Listener, MakeRun, PlainGaussian
 
 
 def train(run: Any, **params: object) -> nn.Module:
@@ -75,6 +76,42 @@ def test_noise_is_added_in_pixel_units_and_fresh_in_each_epoch(digits: Images, m
     assert sorted(row.numpy().tobytes() for row in first) == sorted(row.numpy().tobytes() for row in second)
     assert not torch.equal(first, second)
     assert noise.flatten(1).unique(dim=0).shape[0] == 2 * 1437
+
+
+class Mirrored(PlainGaussian):
+    """Not added: what the model sees is half of the draw less the input."""
+
+    def apply(self, inputs: Tensor, drawn: Tensor, out: Tensor | None = None) -> Tensor:
+        return torch.sub(drawn / 2, inputs, out=out)
+
+
+def test_noise_need_not_be_added(digits: Images, make_run: MakeRun) -> None:
+    """Exactly what its ``apply`` makes of the same images and draws."""
+    clean, noisy, mirrored = Spy(), Spy(), Spy()
+    train(make_run(clean, digits, sigma=None, state="a"), epochs=2)
+    train(make_run(noisy, digits, sigma=0.25, state="b"), epochs=2)
+    run = make_run(mirrored, digits, state="c")
+    train(replace(run, noise=Mirrored(run.noise.params)), epochs=2)  # type: ignore[union-attr]
+    images, seen, found = (torch.cat(spy.seen).double() for spy in (clean, noisy, mirrored))
+    # Draws are recovered from float32 sums below 4: they err by at most 2^-22.
+    assert found == pytest.approx((seen - images) / 2 - images, abs=1e-6)
+    assert float((found - seen).abs().max()) > 0.5
+
+
+class Reshaped(PlainGaussian):
+    """Gives only the first of the images."""
+
+    def apply(self, inputs: Tensor, drawn: Tensor, out: Tensor | None = None) -> Tensor:
+        if self.params.sigma < 1:
+            raise ValueError("no such piece")
+        return inputs[:1] + drawn[:1]
+
+
+@pytest.mark.parametrize(("sigma", "message"), [(1.0, "returned shape"), (0.5, "could not be applied in training")])
+def test_noise_that_cannot_be_applied_is_named(sigma: float, message: str, digits: Images, make_run: MakeRun) -> None:
+    run = make_run(small(), digits, sigma=sigma)
+    with pytest.raises(RunError, match=f"noise 'plain-gaussian' {message}"):
+        train(replace(run, noise=Reshaped(run.noise.params)), epochs=1)  # type: ignore[union-attr]
 
 
 def test_seeds_differ_and_repeat(digits: Images, make_run: MakeRun) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from robustbench_rs.api import Report, Reporter, hookimpl
 from robustbench_rs.api.report import ENVELOPE, Curve, Setting
+from robustbench_rs_plugins.reporters.layout import literal
+from robustbench_rs_plugins.reporters.validation_figure import validation_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,30 +22,35 @@ COLOURS = 10
 
 
 class PngReporter(Reporter):
-    """``certified_accuracy.png``: curves with their 95 per cent bands, 150 dots per inch."""
+    """``certified_accuracy.png``: curves with their 95 per cent bands, 150 dots per inch; ``validation.png``."""
 
     name: ClassVar[str] = "png"
 
     def render(self, report: Report) -> dict[str, str | bytes]:
         """One file; the same report gives the same bytes."""
-        return {"certified_accuracy.png": _drawn(report, "png", {"Software": None}, dpi=150)}
+        return {f"{_name(report)}.png": _drawn(report, "png", {"Software": None}, dpi=150)}
 
 
 class PdfReporter(Reporter):
-    """``certified_accuracy.pdf``: the same figure, as vectors for a paper."""
+    """``certified_accuracy.pdf``, ``validation.pdf``: the same figure, as vectors for a paper."""
 
     name: ClassVar[str] = "pdf"
 
     def render(self, report: Report) -> dict[str, str | bytes]:
         """One file; the same report gives the same bytes, for it holds no date."""
-        return {
-            "certified_accuracy.pdf": _drawn(report, "pdf", {"CreationDate": None, "Creator": None, "Producer": None})
-        }
+        metadata = {"CreationDate": None, "Creator": None, "Producer": None}
+        return {f"{_name(report)}.pdf": _drawn(report, "pdf", metadata)}
+
+
+def _name(report: Report) -> str:
+    return "certified_accuracy" if report.validation is None else "validation"
 
 
 def _drawn(report: Report, kind: str, metadata: Mapping[str, Any], dpi: float = 100) -> bytes:
     file = io.BytesIO()
-    _figure(report).savefig(file, format=kind, metadata=dict(metadata), dpi=dpi)
+    validation = report.validation
+    figure = _figure(report) if validation is None else validation_figure(validation, report.title)
+    figure.savefig(file, format=kind, metadata=dict(metadata), dpi=dpi)
     return file.getvalue()
 
 
@@ -61,8 +68,8 @@ def _figure(report: Report) -> Figure:
     axes = figure.subplots(max(1, len(panels)), squeeze=False)[:, 0]
     guarantees = {row.setting: row.guarantee for row in report.summary}
     for ax, ((dataset, norm), curves) in zip(axes, panels.items(), strict=False):
-        _panel(ax, curves, guarantees, _literal(f"{dataset}, norm {norm}"))
-    figure.suptitle(_literal(report.title))
+        _panel(ax, curves, guarantees, literal(f"{dataset}, norm {norm}"))
+    figure.suptitle(literal(report.title))
     return figure
 
 
@@ -90,13 +97,7 @@ def _style(number: int) -> dict[str, Any]:
 def _label(curve: Curve, guarantees: Mapping[Setting, str], several_sources: bool) -> str:
     setting, guarantee = curve.setting, guarantees.get(curve.setting, "")
     source = f"{setting.source}: " if several_sources and setting.source != setting.defense else ""
-    return _literal(source + setting.label + (f" ({guarantee})" if guarantee else ""))
-
-
-def _literal(text: str) -> str:
-    """Text in which a dollar starts no formula, and a first underscore hides nothing from the legend."""
-    plain = text.replace("$", r"\$")
-    return f" {plain}" if plain.startswith("_") else plain
+    return literal(source + setting.label + (f" ({guarantee})" if guarantee else ""))
 
 
 @hookimpl

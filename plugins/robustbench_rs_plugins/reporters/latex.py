@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from robustbench_rs.api import Report, Reporter, hookimpl
 from robustbench_rs.api.report import CertifiedAccuracy
+from robustbench_rs.api.shown import MISSING
+from robustbench_rs.api.validation import Validation
+from robustbench_rs_plugins.reporters import validation_tables
 from robustbench_rs_plugins.reporters.layout import (
     SUMMARY_HEADER,
     Table,
@@ -17,10 +20,14 @@ from robustbench_rs_plugins.reporters.layout import (
     summary_cells,
     tables,
 )
+from robustbench_rs_plugins.reporters.optimization import OptimizationTable, optimization_tables
+from robustbench_rs_plugins.reporters.validation_tables import Cell
 
 RADII_PER_TABLE = 10
 ASCII, LATIN = range(0x20, 0x7F), range(0xC0, 0x100)
 """What pdflatex prints with T1 fonts in every version; the two signs among the letters it may not."""
+
+LINE_BREAK = r"\\"
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -44,6 +51,8 @@ SPECIAL = {
     "\u03c3": r"$\sigma$",
     "\u03b1": r"$\alpha$",
     "\u2026": r"\ldots{}",
+    "\u00d7": r"$\times$",
+    "\u00b7": r"$\cdot$",
 }
 
 PREAMBLE = r"""\documentclass{article}
@@ -70,11 +79,40 @@ class LatexReporter(Reporter):
         parts += (
             [_list(f"{flag.source} ({flag.kind}): {flag.message}" for flag in report.flags)] if report.flags else []
         )
-        parts += [part for table in tables(report) for part in _accuracy(table, report.radii)]
-        summary = [[escaped(cell) for cell in summary_cells(row)] for row in report.summary]
-        parts.append(_table("Summary. ACR: average certified radius.", SUMMARY_HEADER, (40, 55), summary))
+        parts += _validation(report.validation) if report.validation is not None else _certified(report)
         parts += [_list(report.notes)] if report.notes else []
         return {"report.tex": "\n\n".join([*parts, r"\end{document}"]) + "\n"}
+
+
+def _certified(report: Report) -> list[str]:
+    summary = [[escaped(cell) for cell in summary_cells(row)] for row in report.summary]
+    accuracy = [part for table in tables(report) for part in _accuracy(table, report.radii)]
+    parts = [*accuracy, _table("Summary. ACR: average certified radius.", SUMMARY_HEADER, (40, 55), summary)]
+    return parts + [part for table in optimization_tables(report) for part in _optimized(table)]
+
+
+def _optimized(table: OptimizationTable) -> list[str]:
+    header, rows = [escaped(name) for name in table.header], [[escaped(cell) for cell in row] for row in table.rows]
+    widths = (40,) if table.labels == 2 else ()
+    return [_table(f"{escaped(table.title)}.", header, widths, rows), escaped(table.remark)]
+
+
+def _validation(validation: Validation) -> list[str]:
+    parts = [escaped(validation_tables.WHY[validation.kind])]
+    for table in validation_tables.tables(validation):
+        rows = [[escaped(name), *(_stacked(cell) for cell in cells)] for name, cells in table.rows]
+        parts.append(_table(f"{escaped(table.title)}.", [escaped(text) for text in table.header], (45,), rows))
+    refused = [f"{each.solver} ({validation_tables.where(each)}): {each.reason}" for each in validation.refusals]
+    return [*parts, "Solvers that gave no radius:", _list(refused)] if refused else parts
+
+
+def _stacked(cell: Cell) -> str:
+    """The radius above its label and remark, so that many columns fit on a page."""
+    if cell.text == MISSING:
+        return ""
+    text = rf"\textbf{{{escaped(cell.text)}}}" if cell.best else escaped(cell.text)
+    lines = [text, *(rf"\tiny {escaped(part)}" for part in (cell.guarantee, cell.note) if part)]
+    return rf"\shortstack[r]{{{LINE_BREAK.join(lines)}}}" if len(lines) > 1 else text
 
 
 def escaped(text: str) -> str:

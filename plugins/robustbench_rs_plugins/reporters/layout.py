@@ -85,3 +85,9 @@ def grid_text(radius: float) -> str:
 def labels_of(rows: Sequence[CertifiedAccuracy]) -> str:
     """The labels of a row of the table, in the order of the grid, each once."""
     return ", ".join(dict.fromkeys(row.guarantee for row in rows if row.guarantee))
+
+
+def literal(text: str) -> str:
+    """Text for a figure in which a dollar starts no formula, and a first underscore hides nothing from the legend."""
+    plain = text.replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain

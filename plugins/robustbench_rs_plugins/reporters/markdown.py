@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from robustbench_rs.api import Report, Reporter, hookimpl
 from robustbench_rs.api.report import CertifiedAccuracy, PairedTest
+from robustbench_rs.api.validation import Validation
+from robustbench_rs_plugins.reporters import validation_tables
 from robustbench_rs_plugins.reporters.layout import (
     SUMMARY_HEADER,
     Table,
@@ -18,6 +20,8 @@ from robustbench_rs_plugins.reporters.layout import (
     summary_cells,
     tables,
 )
+from robustbench_rs_plugins.reporters.optimization import OptimizationTable, optimization_tables
+from robustbench_rs_plugins.reporters.validation_tables import WHY, Cell
 
 SIGNIFICANT = 0.05
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -32,14 +36,40 @@ class MarkdownReporter(Reporter):
         """One file, ``report.md``."""
         parts = [f"# {_escaped(report.title)}"]
         parts += [_flags(report)] if report.flags else []
-        parts += [_accuracy(table, report.radii) for table in tables(report)]
-        parts.append("## Summary\n\n" + _grid(SUMMARY_HEADER, map(summary_cells, report.summary), labels=3))
+        parts += _validation(report.validation) if report.validation is not None else _certified(report)
         parts += [_paired(report.paired)] if report.paired else []
         parts += [_pairs(f"Protocol: {name}", pairs) for name, pairs in report.protocol.items()]
         parts += [_budget(report)] if report.budget else []
         parts += [_pairs(f"Environment: {name}", pairs) for name, pairs in report.environment.items()]
         parts += [_list("Notes", report.notes)] if report.notes else []
         return {"report.md": "\n\n".join(parts) + "\n"}
+
+
+def _certified(report: Report) -> list[str]:
+    summary = "## Summary\n\n" + _grid(SUMMARY_HEADER, map(summary_cells, report.summary), labels=3)
+    accuracy = (_accuracy(table, report.radii) for table in tables(report))
+    return [*accuracy, summary, *map(_optimized, optimization_tables(report))]
+
+
+def _optimized(table: OptimizationTable) -> str:
+    grid = _grid([_escaped(name) for name in table.header], table.rows, labels=table.labels)
+    return f"## {_escaped(table.title)}\n\n{_escaped(table.remark)}\n\n{grid}"
+
+
+def _validation(validation: Validation) -> list[str]:
+    parts = [WHY[validation.kind]]
+    for table in validation_tables.tables(validation):
+        rows = [(name, *(_told(cell) for cell in cells)) for name, cells in table.rows]
+        parts.append(
+            f"## {_escaped(table.title)}\n\n{_grid([_escaped(text) for text in table.header], rows, labels=1)}"
+        )
+    refused = [(each.solver, each.reason, validation_tables.where(each)) for each in validation.refusals]
+    grid = _grid(("solver", "reason", "for"), refused, labels=3)
+    return [*parts, f"## Solvers that gave no radius\n\n{grid}"] if refused else parts
+
+
+def _told(cell: Cell) -> str:
+    return f"**{_escaped(cell.plain)}**" if cell.best else _escaped(cell.plain)
 
 
 def _escaped(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from robustbench_rs.api import Report, Reporter, hookimpl
 from robustbench_rs.api.log_format import certificate_log
-from robustbench_rs.api.report import CertificateRow, Setting
+from robustbench_rs.api.report import PER_INPUT, CertificateRow, Setting
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -38,7 +38,8 @@ class TsvReporter(Reporter):
 def _stem(setting: Setting, several_sources: bool) -> str:
     level = f"sigma_{setting.sigma!r}" if setting.sigma is not None else setting.noise_params
     source = (setting.source,) if several_sources and setting.source != setting.defense else ()
-    parts = (*source, setting.defense, setting.noise, level, f"norm_{setting.norm}", setting.solver)
+    per_input = ("per-input-noise",) if _is_per_input(setting) else ()
+    parts = (*source, setting.defense, setting.noise, level, *per_input, f"norm_{setting.norm}", setting.solver)
     return UNSAFE.sub("-", "_".join(parts)).strip(".-") or "log"
 
 
@@ -66,7 +67,13 @@ def _sidecar(setting: Setting, row: CertificateRow) -> str:
 def _noise(setting: Setting) -> str | dict[str, Any]:
     """The name alone where sigma, which has its own key, is all there is to say."""
     params = json.loads(setting.noise_params or "{}")
-    return {"name": setting.noise, **params} if params.keys() - {"sigma"} else setting.noise
+    alone = not params.keys() - {"sigma"} and not _is_per_input(setting)
+    return setting.noise if alone else {"name": setting.noise, **params}
+
+
+def _is_per_input(setting: Setting) -> bool:
+    """A log has no room for the label of its radii; its name and its parameters say that it is no usual log."""
+    return json.dumps(PER_INPUT) in setting.noise_params
 
 
 @hookimpl

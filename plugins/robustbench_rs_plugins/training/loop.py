@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from robustbench_rs.api import TrainingRun
+from robustbench_rs.api import Noise, TrainingRun
 from robustbench_rs.errors import InputError, RobustbenchError, RunError, shorten
 from robustbench_rs_plugins.training.batches import Batches
 from robustbench_rs_plugins.training.settings import NoiseAugmentationParams
@@ -79,7 +79,7 @@ class Loop:
             )
 
     def _step(self, clean: Tensor, labels: Tensor, tally: Tally) -> None:
-        noisy = clean if self.training.noise is None else clean.add_(self._noise(clean.shape))
+        noisy = clean if self.training.noise is None else self._noisy(clean, self.training.noise)
         logits = self.module(noisy)
         if logits.ndim != 2 or logits.shape[1] <= self.batches.largest_label:
             raise InputError(
@@ -95,19 +95,26 @@ class Loop:
     def _weights_finite(self) -> bool:
         return all(bool(value.isfinite().all()) for value in self.module.state_dict().values())
 
-    def _noise(self, shape: torch.Size) -> Tensor:
-        noise = self.training.noise
-        assert noise is not None
+    def _noisy(self, clean: Tensor, noise: Noise) -> Tensor:
+        """``clean``, which may be overwritten, under fresh noise."""
+        drawn = self._drawn(clean.shape, noise)
+        try:
+            noisy = noise.apply(clean, drawn, out=clean)
+        except RobustbenchError:
+            raise
+        except Exception as error:
+            raise RunError(f"noise {noise.name!r} could not be applied in training: {error!r}") from error
+        _check_shape(noisy, clean.shape, noise)
+        return noisy
+
+    def _drawn(self, shape: torch.Size, noise: Noise) -> Tensor:
         try:
             drawn = noise.sample(tuple(shape), self.streams.noise, self.device, torch.float32)
         except RobustbenchError:
             raise
         except Exception as error:
             raise RunError(f"noise {noise.name!r} failed to sample in training: {error!r}") from error
-        if drawn.shape != shape:
-            raise RunError(
-                f"noise {noise.name!r} returned shape {tuple(drawn.shape)} in training, expected {tuple(shape)}"
-            )
+        _check_shape(drawn, shape, noise)
         if not bool(drawn.isfinite().all()):
             raise RunError(f"noise {noise.name!r} drew a value in training that is not finite")
         return drawn
@@ -161,6 +168,11 @@ class Loop:
             self.device.type,
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _check_shape(found: Tensor, shape: torch.Size, noise: Noise) -> None:
+    if found.shape != shape:
+        raise RunError(f"noise {noise.name!r} returned shape {tuple(found.shape)} in training, expected {tuple(shape)}")
 
 
 def make_optimizer(settings: NoiseAugmentationParams, module: nn.Module) -> torch.optim.Optimizer:

@@ -39,7 +39,8 @@ class Example(Training):
                 batch = shuffled[start : start + self.params.batch_size]
                 inputs = torch.from_numpy(run.images.pixels(batch)).to(run.device)
                 if run.noise is not None:
-                    inputs = inputs + run.noise.sample(tuple(inputs.shape), draws, run.device, inputs.dtype)
+                    drawn = run.noise.sample(tuple(inputs.shape), draws, run.device, inputs.dtype)
+                    inputs = run.noise.apply(inputs, drawn)  # their sum, unless the noise says otherwise
                 loss = cross_entropy(module(inputs), torch.from_numpy(run.images.labels[batch]).to(run.device))
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustbench_rs.api import Report
+from robustbench_rs.api.report import PER_INPUT_NOISE
+from robustbench_rs.api.validation import Validation
+from robustbench_rs_plugins.reporters.optimization import optimization_tables
 from robustbench_rs_plugins.reporters.page import numbers
 from robustbench_rs_plugins.reporters.page.chart import bands_start_shown, chart_data
 from robustbench_rs_plugins.reporters.page.embed import json_for_script, script_text, security_policy
@@ -23,6 +26,7 @@ from robustbench_rs_plugins.reporters.page.tables import (
     paired_rows,
     summary_rows,
 )
+from robustbench_rs_plugins.reporters.page.validation import validation_chart, validation_content
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,37 @@ def render_page(report: Report) -> str:
         lstrip_blocks=True,
     )
     loader: Any = environment.loader
-    plotly, page_script = script_text(get_plotlyjs()), script_text(loader.get_source(environment, "report.js")[0])
-    catalogue = Catalogue(report)
-    return environment.get_template("report.html").render(
-        **_content(report, catalogue),
+    shown = _certificates(report) if report.validation is None else _validated(report, report.validation)
+    plotly, page_script = (
+        script_text(get_plotlyjs()),
+        script_text(loader.get_source(environment, f"{shown.name}.js")[0]),
+    )
+    return environment.get_template(f"{shown.name}.html").render(
+        **shown.content,
         policy=security_policy([plotly, page_script]),
         style=Markup(loader.get_source(environment, "report.css")[0]),
         plotly=Markup(plotly),
         page_script=Markup(page_script),
-        chart_json=Markup(json_for_script(chart_data(report, catalogue))),
+        chart_json=Markup(json_for_script(shown.chart)),
     )
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A template and a script of that ``name``, and what they are given."""
+
+    name: str
+    content: dict[str, Any]
+    chart: dict[str, Any]
+
+
+def _certificates(report: Report) -> _Shown:
+    catalogue = Catalogue(report)
+    return _Shown("report", _content(report, catalogue), chart_data(report, catalogue))
+
+
+def _validated(report: Report, validation: Validation) -> _Shown:
+    return _Shown("validation", validation_content(report, validation), validation_chart(validation))
 
 
 def _content(report: Report, catalogue: Catalogue) -> dict[str, Any]:
@@ -82,6 +107,8 @@ def _content(report: Report, catalogue: Catalogue) -> dict[str, Any]:
         "protocol": merged(report.protocol),
         "environment": merged(report.environment),
         "guarantees": {row.guarantee for row in report.summary},
+        "per_input": any(row.guarantee.endswith(PER_INPUT_NOISE) for row in report.summary),
+        "optimization": optimization_tables(report),
         "lead": _lead(report, catalogue),
     }
 

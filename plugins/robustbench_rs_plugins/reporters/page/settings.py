@@ -127,10 +127,10 @@ def _styles(settings: Sequence[Setting]) -> dict[Setting, Style]:
         if setting.defense != ENVELOPE and setting.noise:
             known = numbers[setting.dataset]
             known.setdefault(_family(setting), len(known))
-    return {setting: _style(numbers[setting.dataset].get(_family(setting))) for setting in settings}
+    return {setting: numbered_style(numbers[setting.dataset].get(_family(setting))) for setting in settings}
 
 
-def _style(number: int | None) -> Style:
+def numbered_style(number: int | None) -> Style:
     if number is None:
         return Style(0, "circle-open", "dash")
     return Style(number % COLORS + 1, SYMBOLS[number % len(SYMBOLS)], DASHES[min(number // COLORS, len(DASHES) - 1)])

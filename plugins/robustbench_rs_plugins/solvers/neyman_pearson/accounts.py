@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from robustbench_rs.statistics.coordinate import Coordinate
 from robustbench_rs.statistics.tradeoff import Group, trade_off
@@ -16,7 +17,15 @@ SHARE = 0.6
 """Of the tolerance, for the trade-off function; the rest is for what is built on it."""
 SCAN = 0.01
 """Tolerance where directions are only compared."""
-COARSEST = 0.02
+COARSEST = 0.05
+SHARPEST, BLUNTEST = 2.0**-12, 16.0
+RETRIES = 3
+LOSSES_PER_WORK = 2000.0
+"""A curve costs about a millisecond, and another one for so many points."""
+
+
+LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+_GRID = np.concatenate([[0.0], ndtr(np.linspace(-5.5, 5.5, 111)), [1.0]])
 
 
 class Curve(Protocol):
@@ -24,12 +33,16 @@ class Curve(Protocol):
 
     @property
     def proved(self) -> bool: ...
+    @property
+    def losses(self) -> np.ndarray: ...
     def p_star(self) -> float: ...
     def left(self, p: np.ndarray, /) -> np.ndarray: ...
     def intercepts(self, log_slopes: np.ndarray, /) -> np.ndarray: ...
 
 
 class Engine(Protocol):
+    """:func:`robustbench_rs.statistics.tradeoff.trade_off`."""
+
     def __call__(
         self, law: Coordinate, shift: Sequence[Group], tolerance: float, *, optimistic: bool = False
     ) -> Curve: ...
@@ -39,6 +52,7 @@ class Nothing:
     """What is known of a shift that could not be accounted for: nothing is left (optimistic: everything is)."""
 
     proved = True
+    losses = np.zeros(0)
 
     def __init__(self, optimistic: bool) -> None:
         self._optimistic = optimistic
@@ -50,21 +64,24 @@ class Nothing:
         return np.array(p, dtype=np.float64) if self._optimistic else np.zeros(np.shape(p))
 
     def intercepts(self, log_slopes: np.ndarray) -> np.ndarray:
-        return np.asarray(-np.exp(log_slopes))
+        return -np.exp(log_slopes)
 
 
 class Accounts:
     """``floor``: radii are wanted to ``tolerance`` times the larger of themselves and ``floor`` (units of z).
 
-    ``proved`` turns False when a curve was used whose ratio extremes were only found numerically.
+    ``sharpness``: the share of the tolerance that is asked of the engine, which does not promise to meet it.
+    ``proved`` turns False when a curve was used whose ratio extremes were only found numerically. ``work``: what the
+    curves so far cost, about milliseconds, but the same on every machine.
     """
 
     def __init__(self, law: Coordinate, norm: float, dim: int, tolerance: float, engine: Engine = trade_off) -> None:
         self.law = law
         self.tolerance = tolerance
         self.floor = floor(norm, dim)
+        self.sharpness = 1.0
         self.proved = True
-        self.calls = 0
+        self.work = 0.0
         self._engine = engine
 
     def width(self, radius: float) -> float:
@@ -72,15 +89,33 @@ class Accounts:
         return self.tolerance * max(radius, self.floor)
 
     def at(self, ray: Ray, radius: float, *, optimistic: bool = False, tolerance: float | None = None) -> Curve:
-        """The curve of the shift of norm ``radius`` > 0 along ``ray``; sound whatever the tolerance [the own one]."""
-        wanted = SHARE * (tolerance or self.tolerance) * max(1.0, self.floor / radius)
-        self.calls += 1
+        """The curve of the shift of norm ``radius`` > 0 along ``ray``; sound whatever the tolerance [its own]."""
+        wanted = SHARE * (tolerance or self.sharpness * self.tolerance) * max(1.0, self.floor / radius)
         try:
             curve = self._engine(self.law, ray.shift(radius), min(wanted, COARSEST), optimistic=optimistic)
         except ValueError:  # the loss needs more lattice points than there is room for
-            return Nothing(optimistic)
+            curve = Nothing(optimistic)
+        self.work += 1.0 + len(curve.losses) / LOSSES_PER_WORK
         self.proved = self.proved and curve.proved
         return curve
+
+    def pair(self, ray: Ray, radius: float) -> tuple[Curve, Curve]:
+        """The curve and the optimistic one; ``sharpness`` is adapted until they lie within the tolerance."""
+        for _ in range(RETRIES):
+            curve, optimistic = self.at(ray, radius), self.at(ray, radius, optimistic=True)
+            excess = _gap(curve, optimistic) * radius / self.width(radius)
+            if not self.sharpen(excess):
+                break
+        if excess < 0.25:
+            self.sharpness = min(4 * self.sharpness, BLUNTEST)
+        return curve, optimistic
+
+    def sharpen(self, excess: float) -> bool:
+        """Ask for more, where a gap was ``excess`` times what it may be; False where it need not, or cannot be."""
+        if excess <= 1.0 or self.sharpness <= SHARPEST:
+            return False
+        self.sharpness = max(self.sharpness / min(2.0 * excess, 64.0), SHARPEST)
+        return True
 
 
 def floor(norm: float, dim: int) -> float:
@@ -90,3 +125,11 @@ def floor(norm: float, dim: int) -> float:
     """
     shrinks = 1.0 if norm <= 2 else dim ** ((0.0 if math.isinf(norm) else 1.0 / norm) - 0.5)
     return 2.0 ** math.floor(math.log2(1e-3 * shrinks))
+
+
+def _gap(curve: Curve, optimistic: Curve) -> float:
+    """How far apart the two are where they leave ``LEVELS``, as a share of what the shift takes, in normal quantiles."""
+    p = np.interp(LEVELS, curve.left(_GRID), _GRID)
+    before, low, high = (ndtri(np.clip(x, 1e-15, 1 - 1e-15)) for x in (p, curve.left(p), optimistic.left(p)))
+    known = (p < _GRID[-2]) & (before > low)
+    return float(np.max((np.minimum(high, before) - low)[known] / (before - low)[known], initial=0.0))

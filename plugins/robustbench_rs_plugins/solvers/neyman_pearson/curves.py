@@ -68,15 +68,23 @@ class Row(NamedTuple):
     roof: np.ndarray
 
 
-def row(accounts: Accounts, ray: Ray, radius: float, edges: np.ndarray) -> Row:
-    """From the engine; radius 0 is no shift."""
-    if radius == 0:
-        ones = np.ones(len(edges) - 1)
-        return Row(0.5, 0.5, ones, 0.0 * ones - 2 * ROUNDING, edges)
-    curve, optimistic = accounts.at(ray, radius), accounts.at(ray, radius, optimistic=True)
-    slope, intercept = _lines(curve, edges)
+def no_shift(edges: np.ndarray) -> Row:
+    """The row of radius 0."""
+    ones = np.ones(len(edges) - 1)
+    return Row(0.5, 0.5, ones, 0.0 * ones - 2 * ROUNDING, edges)
+
+
+def step_row(accounts: Accounts, ray: Ray, radius: float, edges: np.ndarray) -> Row:
+    """Of the shift of norm ``radius`` > 0, without its optimistic half."""
+    curve = accounts.at(ray, radius)
+    return Row(curve.p_star(), math.nan, *_lines(curve, edges), edges)
+
+
+def whole_row(accounts: Accounts, ray: Ray, radius: float, edges: np.ndarray) -> Row:
+    """Of the shift of norm ``radius`` > 0."""
+    curve, optimistic = accounts.pair(ray, radius)
     roof = np.maximum.accumulate(optimistic.left(edges))
-    return Row(curve.p_star(), optimistic.p_star(), slope, intercept, roof)
+    return Row(curve.p_star(), optimistic.p_star(), *_lines(curve, edges), roof)
 
 
 def _lines(curve: Curve, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

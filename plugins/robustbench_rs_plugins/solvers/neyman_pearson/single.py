@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from robustbench_rs_plugins.solvers.neyman_pearson.accounts import SCAN, Accounts
+from robustbench_rs_plugins.solvers.neyman_pearson.accounts import RETRIES, SCAN, Accounts
 from robustbench_rs_plugins.solvers.neyman_pearson.question import Question
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import (
     Ray,
@@ -42,9 +42,15 @@ class Answer:
 def answer(question: Question, accounts: Accounts, norm: float, dim: int) -> Answer:
     """The radius of ``question``: along the rays that a theorem names, else the smallest over those searched."""
     rays = proved_worst(accounts.law, norm, dim) or _suspects(question, accounts, norm, dim)
-    search = _Search(question, accounts, [SCAN, 4 * accounts.tolerance, accounts.tolerance])
-    search.lower(rays)
-    return Answer(search.radius, _upper(question, accounts, search.worst, search.radius), search.worst)
+    for _ in range(RETRIES):
+        search = _Search(question, accounts, [SCAN, 4 * accounts.tolerance, None])
+        search.lower(rays)
+        upper = _upper(question, accounts, search.worst, search.radius)
+        # The first step of `_upper` is one width; the engine did not meet the tolerance where more were needed.
+        if not accounts.sharpen((upper - search.radius) / accounts.width(search.radius) / 2.5):
+            break
+        rays = [search.worst, *(ray for ray in rays if ray != search.worst)]
+    return Answer(search.radius, upper, search.worst)
 
 
 def _suspects(question: Question, accounts: Accounts, norm: float, dim: int) -> list[Ray]:
@@ -61,9 +67,10 @@ def _suspects(question: Question, accounts: Accounts, norm: float, dim: int) -> 
 
 
 class _Search:
-    """``radius``: certified for every ray tried so far; ``tolerances``: from coarse to fine, tried in this order."""
+    """``radius``: certified for every ray tried so far; ``tolerances``: from coarse to fine, tried in this order;
+    None is the finest."""
 
-    def __init__(self, question: Question, accounts: Accounts, tolerances: Sequence[float]) -> None:
+    def __init__(self, question: Question, accounts: Accounts, tolerances: Sequence[float | None]) -> None:
         self.radius = math.inf
         self.tried: dict[Ray, None] = {}
         self._question = question
@@ -103,11 +110,12 @@ class _Search:
                 return found
             start = min(failing)
 
-    def _margin(self, ray: Ray, radius: float, tolerance: float) -> float:
+    def _margin(self, ray: Ray, radius: float, tolerance: float | None) -> float:
         return self._question.margin(self._accounts.at(ray, radius, tolerance=tolerance))
 
     def _width(self, radius: float) -> float:
-        return ROOT_SHARE * self._tolerances[-1] * max(radius, self._accounts.floor)
+        tolerance = self._tolerances[-1] or self._accounts.tolerance
+        return ROOT_SHARE * tolerance * max(radius, self._accounts.floor)
 
     def _guess(self, ray: Ray) -> float:
         """As if the noise were Gaussian with the same central 68 per cent."""

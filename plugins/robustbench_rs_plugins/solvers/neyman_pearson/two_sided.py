@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import Curves
@@ -19,17 +21,20 @@ class TwoSided:
     def __init__(self, curves: Curves, lattice: Lattice, falls: bool) -> None:
         self._curves = curves
         self._falls = falls
+        self._main = np.flatnonzero(np.isfinite(curves.refuted))
         stairs = Staircase(curves, lattice)
-        halvings = [stairs.halvings(*ends) for ends in zip(curves.radius[:-1], curves.radius[1:], strict=True)]
-        self._halvings = np.full((len(curves.radius), max(map(len, halvings), default=0)), -1)
+        ends = curves.radius[self._main]
+        halvings = [stairs.halvings(*interval) for interval in pairwise(ends.tolist())]
+        self._halvings = np.full((len(ends), max(map(len, halvings), default=0)), -1)
         for i, rows in enumerate(halvings):
             self._halvings[i, : len(rows)] = rows
 
     def radius(self, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """The largest radius found certified (m,)."""
-        at = self._last_certified(top, rest)
+        place = self._last_certified(top, rest)
+        at = self._main[place]
         radius = self._curves.radius[at].copy()
-        for row in self._halvings[at].T:
+        for row in self._halvings[place].T:
             moved = self._curves.left(row, top), self._curves.left(row, rest)
             good = (row >= 0) & self._certified(at, *moved)
             top, rest = np.where(good, moved[0], top), np.where(good, moved[1], rest)
@@ -38,42 +43,43 @@ class TwoSided:
 
     def upper(self, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """The smallest radius found not certified (m,); infinite where there is none."""
-        at = self._first_refuted(top, rest)
-        known = at < len(self._curves.radius)
-        at = np.where(known, at, 1)
+        place = self._first_refuted(top, rest)
+        known = place < len(self._main)
+        place = np.where(known, place, 1)
+        at = self._main[place]
         left, other = self._curves.above(at, top), self._curves.above(at, rest)
         radius = self._curves.radius[at].copy()
-        for row in self._halvings[at - 1].T:
+        for row in self._halvings[place - 1].T:
             before = self._curves.needed(row, left), self._curves.needed(row, other)
             good = (row >= 0) & (before[0] + before[1] <= 1.0 - ROUNDING)
             left, other = np.where(good, before[0], left), np.where(good, before[1], other)
             radius -= np.where(good, self._curves.radius[row], 0.0)
         return np.where(known, radius, np.inf)
 
-    def _certified(self, at: np.ndarray, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    def _certified(self, at: np.ndarray | int, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
         return np.asarray(self._curves.left(at, top) + self._curves.left(at, rest) > 1.0 + ROUNDING)
 
-    def _refuted(self, at: np.ndarray, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    def _refuted(self, at: np.ndarray | int, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
         return np.asarray(self._curves.above(at, top) + self._curves.above(at, rest) <= 1.0 - ROUNDING)
 
     def _last_certified(self, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        rows = len(self._curves.radius)
+        rows = len(self._main)
         low, high = np.zeros(top.shape, dtype=np.intp), np.full(top.shape, rows)
         if not self._falls:
             for row in range(rows - 1, 0, -1):
-                high = np.where(self._certified(np.full(top.shape, row), top, rest), high, row)
+                high = np.where(self._certified(self._main[row], top, rest), high, row)
             return high - 1
         while np.any(high - low > 1):
             middle = (low + high) // 2
-            good = self._certified(middle, top, rest)
+            good = self._certified(self._main[middle], top, rest)
             low, high = np.where(good, middle, low), np.where(good, high, middle)
         return low
 
     def _first_refuted(self, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        """``len(radius)`` where no row refutes; at least 1."""
-        low, high = np.zeros(top.shape, dtype=np.intp), np.full(top.shape, len(self._curves.radius))
+        """Places among the main rows, their number where none refutes; at least 1."""
+        low, high = np.zeros(top.shape, dtype=np.intp), np.full(top.shape, len(self._main))
         while np.any(high - low > 1):
             middle = (low + high) // 2
-            bad = self._refuted(middle, top, rest)
+            bad = self._refuted(self._main[middle], top, rest)
             low, high = np.where(bad, low, middle), np.where(bad, middle, high)
         return high
