@@ -142,7 +142,8 @@ def test_a_refusal_stands_once_with_all_its_cases(installed):
 
 
 def test_gaussian_radii_bracket_the_truth_and_the_ratio_to_the_closed_form_is_one(installed):
-    data = compute(installed, noises=[{"name": "gaussian", "sigma": 0.5}], norms=(1, 2, "inf"), dims=(16,))
+    registry = registry_of(installed, installed.find("solver", "closed-form"))
+    data = compute(registry, noises=[{"name": "gaussian", "sigma": 0.5}], norms=(1, 2, "inf"), dims=(16,))
     assert len(data.brackets) == 9
     with mp.workdps(40):
         for bracket in data.brackets:
@@ -212,7 +213,8 @@ def test_only_noises_of_one_level_are_compared():
 
 def test_optimality_has_one_curve_per_noise_that_meets_the_radii(installed):
     noises = [{"name": "gaussian", "sigma": 0.5}, {"name": "laplace", "sigma": 0.5}]
-    data = compute(installed, "optimality", noises, norms=(1,))
+    registry = registry_of(installed, installed.find("solver", "closed-form"))
+    data = compute(registry, "optimality", noises, norms=(1,))
     assert [(curve.case.noise, curve.solver, curve.guarantee) for curve in data.curves] == [
         ("gaussian", "auto", "proved"),
         ("laplace", "auto", "proved"),
@@ -225,7 +227,7 @@ def test_optimality_has_one_curve_per_noise_that_meets_the_radii(installed):
         assert curve.radius[-1] == last[0].radius
     assert [best.case.noise for best in data.best] == ["gaussian", "gaussian", "laplace"]
     assert all(best.decided for best in data.best)
-    assert compute(installed, "tightness", noises, norms=(1,)).curves == []
+    assert compute(registry, "tightness", noises, norms=(1,)).curves == []
 
 
 def test_the_grid_of_curves_ascends_and_ends_where_it_should():
@@ -266,7 +268,7 @@ def test_solvers_with_parameters_keep_their_names_apart(installed):
 
 @pytest.fixture
 def spec(installed, tmp_path):
-    section = {"kind": "optimality", "norms": [1, 2], "dims": [9], "p_lower": [0.9, 0.6]}
+    section = {"kind": "optimality", "norms": [1, 2], "dims": [9], "p_lower": [0.9, 0.6], "solvers": ["closed-form"]}
     noises = [{"name": "gaussian", "sigma": [0.25, 0.5]}, {"name": "laplace", "sigma": 0.5}]
     mapping = {"name": "v", "validation": {**section, "noises": noises}, "report": {"formats": ["csv"]}}
     made = spec_from_mapping(mapping, installed, folder=tmp_path)

@@ -137,8 +137,11 @@ def test_directions_are_kept_in_the_tables() -> None:
     assert len(Recording.drawn) < searched
     other = UnicrSolver(FAST)
     other.tables = tables
-    moved = other.radii(Laplace(SIGMA), 2.0, 5, P, 1 - P).radius
-    assert moved.tolist() == UnicrSolver(FAST).radii(Laplace(SIGMA), 2.0, 5, P, 1 - P).radius.tolist()
+    for law, norm, dim in ((Laplace(SIGMA), 2.0, 5), (Recording(SIGMA), 1.0, 5), (Recording(SIGMA), 2.0, 6)):
+        kept = other.radii(law, norm, dim, P, 1 - P)
+        alone = UnicrSolver(FAST).radii(law, norm, dim, P, 1 - P)
+        assert kept.radius.tolist() == alone.radius.tolist()
+        assert kept.details == alone.details
 
 
 @pytest.mark.parametrize("kept", [0, 1 << 25])

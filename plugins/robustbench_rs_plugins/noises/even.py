@@ -15,8 +15,6 @@ STEPS = 2000
 """More than bisection needs from the whole range of float64 down to neighbours; Newton's method takes about ten."""
 TAILS = 0.25
 """Tail masses below are solved for the tail; above, for the mass between 0 and z, which keeps z precise near 0."""
-
-
 SETTLED = 8
 """Floats that a step of Newton's method may still move a zero by, for the rounding of the function's values."""
 Excess = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -40,6 +38,7 @@ class EvenNoise(ProductNoise):
 
     @property
     def numerical_quantile(self) -> bool:
+        """Draws of families that state no formula for the quantile come from the table."""
         return type(self).upper_quantile is EvenNoise.upper_quantile
 
     @abstractmethod
