@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustbench_rs.api import Choice, Dataset, DatasetParams, Inputs, Reporter
+from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.chosen import ChosenNoise, chosen_noise
 from robustbench_rs.evaluation.compatibility import check_compatible, differing, refuse
 from robustbench_rs.evaluation.data import choose_inputs
@@ -45,6 +46,7 @@ def evaluate(spec: Spec, registry: Registry, options: RunOptions | None = None) 
     tasks = plan(spec, registry)
     devices = resolve_devices(options.device)
     chosen = choose_inputs(spec.dataset, options.shard)
+    _check_noises(tasks, math.prod(chosen.images.shape))
     tuning = tuning_inputs(spec, chosen)
     out = options.out or Path("runs") / spec.name
     if options.fresh and (old := set_aside(out)) is not None:
@@ -95,6 +97,14 @@ def dataset_label(choice: Choice[Dataset]) -> str:
     assert isinstance(choice.params, DatasetParams)
     split = "" if choice.params.split == "test" else f"/{choice.params.split}"
     return choice.params.title or f"{choice.name}{split}"
+
+
+def _check_noises(tasks: Sequence[Task], dim: int) -> None:
+    """Some families exist in some dimensions only, and the data decides the dimension."""
+    for task in tasks:
+        noise = None if task.defense.noise is None else task.defense.noise.make()
+        if noise is not None and (problem := noise.problem(dim)) is not None:
+            raise InputError(f"{task.label}: {problem}")
 
 
 def _check_inputs_kept(session: Session) -> None:

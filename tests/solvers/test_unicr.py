@@ -137,7 +137,7 @@ def test_directions_are_kept_in_the_tables() -> None:
     assert len(Recording.drawn) < searched
     other = UnicrSolver(FAST)
     other.tables = tables
-    for law, norm, dim in ((Laplace(SIGMA), 2.0, 5), (Recording(SIGMA), 1.0, 5), (Recording(SIGMA), 2.0, 6)):
+    for law, norm, dim in ((Laplace(SIGMA), 2.0, 5), (Recording(SIGMA), 1.0, 6), (Recording(SIGMA), 2.0, 6)):
         kept = other.radii(law, norm, dim, P, 1 - P)
         alone = UnicrSolver(FAST).radii(law, norm, dim, P, 1 - P)
         assert kept.radius.tolist() == alone.radius.tolist()
