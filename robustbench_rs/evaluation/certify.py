@@ -71,7 +71,9 @@ def certified_radii(
     solved: list[Solved] = []
     refused: list[Refused] = []
     for asked in solvers:
-        found, missing = solve(asked, registry, noise, norm, bounded.p_lower, bounded.p_upper, dim, tables)
+        found, missing = solve(
+            asked, registry, noise, norm, bounded.p_lower, bounded.p_upper, dim, tables, bracket=False
+        )
         solved += found
         refused += missing
     return solved, refused

@@ -55,10 +55,13 @@ def solve(
     p_upper: np.ndarray,
     dim: int,
     tables: Tables | None = None,
+    *,
+    bracket: bool = True,
 ) -> tuple[list[Solved], list[Refused]]:
     """Radii of the solver asked for: one by name, every one that applies (``all``), or the best (``auto``).
 
-    ``tables``: where solvers keep what was expensive to build; by default it is forgotten after the call.
+    ``tables``: where solvers keep what was expensive to build; by default it is forgotten after the call. ``bracket``:
+    ``auto`` also asks what can only lower the upper value, as a search does beside a proof; without, radii alone count.
     """
     question = Question(noise, norm, dim, p_lower, p_upper)
     solvers = [asked.make()] if isinstance(asked, Choice) else [cls(cls.Params()) for cls in _solvers(registry)]
@@ -67,18 +70,18 @@ def solve(
     reasons = {solver.name: solver.refusal(noise, norm, dim) for solver in solvers}
     refused = [Refused(name, reason) for name, reason in reasons.items() if reason is not None]
     if asked == "auto":
-        return _automatic(question, solvers, refused)
+        return _automatic(question, solvers, refused, bracket)
     return [_run(solver, question) for solver in solvers if reasons[solver.name] is None], refused
 
 
 def _automatic(
-    question: Question, solvers: Sequence[Solver], refused: Sequence[Refused]
+    question: Question, solvers: Sequence[Solver], refused: Sequence[Refused], bracket: bool
 ) -> tuple[list[Solved], list[Refused]]:
     """The best of what applies, asking strong and cheap solvers first, and none that could change nothing any more."""
     solved: list[Solved] = []
     for implied, solver in sorted(_applicable(question, solvers), key=lambda pair: _order(*pair)):
         label = implied.question.label(solver)
-        if (implied.other and label != "proved") or _settled(solved, label):
+        if (implied.other and label != "proved") or _settled(solved, label, bracket):
             continue
         answer = _run(solver, implied.question)
         if answer.guarantee == "proved" or not implied.other:
@@ -101,14 +104,14 @@ def _order(implied: Implied, solver: Solver) -> tuple[int, int, bool, str]:
     return label, solver.effort, implied.other, solver.name
 
 
-def _settled(solved: Sequence[Solved], label: Guarantee) -> bool:
-    """Nothing with this label can change the choice: a stronger label is there and its upper value is met, or known."""
+def _settled(solved: Sequence[Solved], label: Guarantee, bracket: bool) -> bool:
+    """Nothing with this label can change the choice: a stronger label is there, or the radius meets its upper value."""
     if not solved:
         return False
     best = best_of(solved)
     if best.guarantee == "proved" and np.all(best.upper <= best.radius * (1 + CLOSED)):
         return True
-    return label == "estimated" and best.guarantee != "estimated"
+    return STRENGTH.index(best.guarantee) < STRENGTH.index(label) and (label == "estimated" or not bracket)
 
 
 def _translated(implied: Implied, solved: Solved) -> Solved:

@@ -97,3 +97,14 @@ def test_one_by_name_is_only_that_one():
     [solved], _ = run(Choice(component, component.Params()), make_solver("a", [1.0, 1.0]), component)
     assert solved.asked == "b"
     assert best_of([solved]).asked == "auto"
+
+
+def test_without_a_bracket_no_search_is_made_beside_a_proof():
+    never = make_solver("never", AssertionError("asked"), "searched")
+    never.strongest = "searched"
+    p = np.array([0.9, 0.8])
+    registry = registry_of(make_solver("a", [1.0, 2.0]), never)
+    [best], _ = solve("auto", registry, NOISE, 2.0, p, 1 - p, 4, bracket=False)
+    assert best.radius.tolist() == [1.0, 2.0]
+    with pytest.raises(RunError, match="never"):
+        solve("auto", registry, NOISE, 2.0, p, 1 - p, 4)

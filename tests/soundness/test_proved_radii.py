@@ -64,7 +64,7 @@ def test_every_solver_that_can_prove_takes_part(soundness: ModuleType, few_quest
 @pytest.mark.slow
 @pytest.mark.parametrize("solver", [name for name in units.registry().names("solver") if name not in QUICK])
 def test_solvers_with_tables(soundness: ModuleType, solver: str) -> None:
-    """l1 and l-inf, in which a theorem names the worst direction of these families."""
+    """l1 and l-inf, in which a theorem names the worst direction of these families; coarse tables are quickly built."""
     rng, cases = np.random.default_rng(31), 0
     for family, norm, params in (
         ("logistic", 1.0, {}),
@@ -74,12 +74,15 @@ def test_solvers_with_tables(soundness: ModuleType, solver: str) -> None:
     ):
         noise, limits = units.make(family, params, 0.7), units.random_limits(60, rng)
         case = units.Unit(family, params, norm, 3, True, noise)
-        found = units.registry().find("solver", solver)().radii(noise, norm, 3, limits.lower, limits.upper)
+        component = units.registry().find("solver", solver)
+        coarse = {"tolerance": 0.01} if "tolerance" in component.Params.model_fields else {}
+        made = component(component.Params.model_validate(coarse))
+        found = made.radii(noise, norm, 3, limits.lower, limits.upper)
         assert found.guarantee == "proved"
         answer = units.Answer(solver, limits, found.radius)
         tally = soundness.check_product(case, soundness.law(family, params), answer, rng)
         assert tally.shown == []
-        assert tally.closest > 0.98
+        assert tally.closest > 0.97
         cases += tally.cases
     assert cases > 150
 

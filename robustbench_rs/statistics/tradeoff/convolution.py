@@ -93,8 +93,9 @@ def _window(parts: Sequence[Part], *, under_q: bool) -> int:
         exponent += part.count * (largest + np.log(np.exp(peak - largest[:, np.newaxis]).sum(axis=1)))
         extreme += part.count * int(np.ceil(losses.max() / step))
     steps = float(np.min((exponent - math.log(BEYOND)) / (tilts * step)))
-    # The rounding of the exponent is far below the extra step; the sum can go no further than its extreme.
-    reach = min(int(min(math.ceil(steps * (1 + 1e-9)) + 1, 2 * MAX_SIZE)), extreme)
+    # The rounding of the exponent is far below the extra step; the sum can go no further than its extreme. Where hardly
+    # any mass is finite the bound may lie beyond 0: the window holds 0 all the same, so that it is one.
+    reach = max(min(int(min(math.ceil(steps * (1 + 1e-9)) + 1, 2 * MAX_SIZE)), extreme), 0)
     return reach if under_q else -reach
 
 

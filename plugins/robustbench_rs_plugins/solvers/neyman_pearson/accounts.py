@@ -20,6 +20,8 @@ SCAN = 0.01
 COARSEST = 0.05
 SHARPEST, BLUNTEST = 2.0**-12, 16.0
 RETRIES = 3
+PROGRESS = 0.7
+"""A sharper curve must bring the gap down to this share, or it was not the tolerance that made it."""
 LOSSES_PER_WORK = 2000.0
 """A curve costs about a millisecond, and another one for so many points."""
 
@@ -61,10 +63,11 @@ class Nothing:
         return 0.5 if self._optimistic else 1.0
 
     def left(self, p: np.ndarray) -> np.ndarray:
-        return np.array(p, dtype=np.float64) if self._optimistic else np.zeros(np.shape(p))
+        kept = np.array(p, dtype=np.float64)
+        return kept if self._optimistic else np.zeros_like(kept)
 
     def intercepts(self, log_slopes: np.ndarray) -> np.ndarray:
-        return -np.exp(log_slopes)
+        return np.asarray(-np.exp(log_slopes))
 
 
 class Accounts:
@@ -101,9 +104,14 @@ class Accounts:
 
     def pair(self, ray: Ray, radius: float) -> tuple[Curve, Curve]:
         """The curve and the optimistic one; ``sharpness`` is adapted until they lie within the tolerance."""
+        before, kept = math.inf, self.sharpness
         for _ in range(RETRIES):
             curve, optimistic = self.at(ray, radius), self.at(ray, radius, optimistic=True)
             excess = _gap(curve, optimistic) * radius / self.width(radius)
+            if excess > PROGRESS * before:
+                self.sharpness = kept
+                break
+            before, kept = excess, self.sharpness
             if not self.sharpen(excess):
                 break
         if excess < 0.25:
@@ -128,7 +136,7 @@ def floor(norm: float, dim: int) -> float:
 
 
 def _gap(curve: Curve, optimistic: Curve) -> float:
-    """How far apart the two are where they leave ``LEVELS``, as a share of what the shift takes, in normal quantiles."""
+    """How far apart the two are at ``LEVELS``, as a share of what the shift takes, in normal quantiles."""
     p = np.interp(LEVELS, curve.left(_GRID), _GRID)
     before, low, high = (ndtri(np.clip(x, 1e-15, 1 - 1e-15)) for x in (p, curve.left(p), optimistic.left(p)))
     known = (p < _GRID[-2]) & (before > low)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts
+from robustbench_rs_plugins.solvers.neyman_pearson.curves import Curves
 from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import falls_along_rays, proved_worst
 from robustbench_rs_plugins.solvers.neyman_pearson.root import LARGEST
@@ -18,34 +19,34 @@ from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
 STEP_SHARE = 0.125
 """Of the tolerance, for the distance of a table's radii."""
-WORK_CORNER, WORK = 3000.0, 15000.0
-"""What a table may cost, in l1 and l-inf, and in other norms. One that would need more is less fine than wanted, which
-its upper values show."""
+WORK_SHORT, WORK = 3000.0, 15000.0
+"""What a table may cost; the second where directions are searched in 1 < p < inf. One that would need more is less fine
+than wanted, which its upper values show."""
 
 
-def build(accounts: Accounts, norm: float, dim: int) -> Table:
-    """A table for every pair of limits, up to pA = ``TOP``; larger ones get its last radius."""
+def build(accounts: Accounts, norm: float, dim: int) -> tuple[Table, tuple[Curves, ...]]:
+    """A table for limits up to ``TOP`` (larger ones get its last radius); the curves for any pB, one set per ray."""
     known = proved_worst(accounts.law, norm, dim)
     lattice = Lattice.fine(accounts.floor, STEP_SHARE * accounts.tolerance)
     strands = [Strand(accounts, ray, lattice) for ray in known or survey(accounts, norm, dim)]
     _powers(strands, lattice)
-    _refine(strands, lattice, accounts, WORK_CORNER if norm in (1, np.inf) else WORK)
+    _refine(strands, lattice, accounts, WORK if known is None and norm not in (1, np.inf) else WORK_SHORT)
     falls = falls_along_rays(accounts.law)
     # What is certified at a radius is certified below, if T is known to fall; else the first failure counts.
     enough = [
         np.minimum.accumulate(strand.enough[::-1])[::-1] if falls else np.maximum.accumulate(strand.enough)
         for strand in strands
     ]
-    return Table(
+    table = Table(
         lattice,
         proved=known is not None and accounts.proved,
         falls=falls,
         rays=tuple(strand.ray for strand in strands),
-        curves=tuple(strand.curves for strand in strands),
         enough=np.max(enough, axis=0),
         barely=np.maximum.accumulate(np.max([strand.barely for strand in strands], axis=0)),
         worst=np.argmax(enough, axis=0).astype(np.uint8),
     )
+    return table, tuple(strand.curves for strand in strands)
 
 
 def _powers(strands: Sequence[Strand], lattice: Lattice) -> None:
@@ -67,17 +68,19 @@ def _refine(strands: Sequence[Strand], lattice: Lattice, accounts: Accounts, wor
 
     Where a ray needs less than another one needs at the interval's begin, it does not matter what it loses.
     """
-    needed = np.full(len(strands[0].enough), 0.5)
+    needed, shown = (np.full(len(strands[0].enough), 0.5) for _ in range(2))
     waiting: list[Interval] = []
 
     def fill(number: int, first: float, last: float) -> None:
-        enough, lost = strands[number].fill(first, last)
-        if lost > 1.0 and strands[number].p_star(first) < TOP and enough >= needed[lattice.index(first)]:
+        begin, end = lattice.index(first), lattice.index(last)
+        enough, lost = strands[number].fill(first, last, needed[end], shown[begin])
+        if lost > 1.0 and strands[number].p_star(first) < TOP and enough >= needed[begin]:
             heapq.heappush(waiting, Interval(-lost, number, first, last))
 
     def note(number: int, radius: float) -> None:
         place = lattice.index(radius)
         needed[place:] = np.maximum(needed[place:], strands[number].p_star(radius))
+        shown[place:] = np.maximum(shown[place:], strands[number].refuted(radius))
 
     for number, strand in enumerate(strands):
         for radius in strand.points:

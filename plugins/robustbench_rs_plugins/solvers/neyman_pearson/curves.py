@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -135,15 +136,9 @@ class Curves:
 
         Above 1 where no p is known to be enough.
         """
-        at, kept = np.broadcast_arrays(at, kept)
-        low, high = np.zeros(kept.shape, dtype=np.intp), np.full(kept.shape, len(self.edges) - 2)
-        for _ in range(len(self.edges).bit_length()):  # the last cell that begins at or below the wanted value
-            middle = (low + high + 1) // 2
-            begins = self.slope[at, middle] * self.edges[middle] + self.intercept[at, middle] <= kept
-            low, high = np.where(begins, middle, low), np.where(begins, high, middle - 1)
-            high = np.maximum(low, high)
+        first = self._last_begun(at, kept)
         best = np.full(kept.shape, NEVER)
-        for cell in (low, np.minimum(low + 1, len(self.edges) - 2)):  # any line is a bound; these are the best ones
+        for cell in (first, np.minimum(first + 1, len(self.edges) - 2)):  # any line is a bound; these are the best
             slope = self.slope[at, cell]
             with np.errstate(divide="ignore", invalid="ignore"):
                 p = (kept - self.intercept[at, cell]) / slope
@@ -157,6 +152,24 @@ class Curves:
         first, last = self.roof[at, cell], self.roof[at, cell + 1]
         chord = first + (last - first) * ((p - start) / (end - start))
         return np.asarray(np.minimum(chord * (1.0 + ROUNDING) + ROUNDING, 1.0))
+
+    def _last_begun(self, at: np.ndarray | int, kept: np.ndarray) -> np.ndarray:
+        """The last cell at whose begin no more than ``kept`` is left."""
+        if isinstance(at, int):
+            return np.maximum(np.searchsorted(self._begins[at], kept, side="right") - 1, 0)
+        at = np.broadcast_to(at, kept.shape)
+        low, high = np.zeros(kept.shape, dtype=np.intp), np.full(kept.shape, len(self.edges) - 2)
+        for _ in range(len(self.edges).bit_length()):
+            middle = (low + high + 1) // 2
+            begun = self._begins[at, middle] <= kept
+            low, high = np.where(begun, middle, low), np.where(begun, high, np.maximum(middle - 1, 0))
+        return low
+
+    @cached_property
+    def _begins(self) -> np.ndarray:
+        """What the lines leave at the begins of their cells (n, j), ascending."""
+        begins: np.ndarray = np.maximum.accumulate(self.slope * self.edges[:-1] + self.intercept, axis=1)
+        return begins
 
     def _cell(self, p: np.ndarray) -> np.ndarray:
         return np.clip(np.searchsorted(self.edges, p, side="right") - 1, 0, len(self.edges) - 2)

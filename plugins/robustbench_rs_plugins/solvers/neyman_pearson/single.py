@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from robustbench_rs_plugins.solvers.neyman_pearson.accounts import RETRIES, SCAN, Accounts
+from robustbench_rs_plugins.solvers.neyman_pearson.accounts import PROGRESS, RETRIES, SCAN, Accounts
 from robustbench_rs_plugins.solvers.neyman_pearson.question import Question
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import (
     Ray,
@@ -24,7 +24,7 @@ from robustbench_rs_plugins.solvers.neyman_pearson.root import largest
 ROOT_SHARE = 0.25
 """Of the tolerance, for the bracket of a root."""
 CLIMBS = 6
-DOUBLINGS = 60
+DOUBLINGS = 8
 LOOKED_BELOW = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02)
 """Shares of a radius at which shorter shifts are looked at where nothing is known of them."""
 
@@ -42,13 +42,16 @@ class Answer:
 def answer(question: Question, accounts: Accounts, norm: float, dim: int) -> Answer:
     """The radius of ``question``: along the rays that a theorem names, else the smallest over those searched."""
     rays = proved_worst(accounts.law, norm, dim) or _suspects(question, accounts, norm, dim)
+    before = math.inf
     for _ in range(RETRIES):
         search = _Search(question, accounts, [SCAN, 4 * accounts.tolerance, None])
         search.lower(rays)
         upper = _upper(question, accounts, search.worst, search.radius)
         # The first step of `_upper` is one width; the engine did not meet the tolerance where more were needed.
-        if not accounts.sharpen((upper - search.radius) / accounts.width(search.radius) / 2.5):
+        excess = (upper - search.radius) / accounts.width(search.radius) / 2.5
+        if excess > PROGRESS * before or not accounts.sharpen(excess):
             break
+        before = excess
         rays = [search.worst, *(ray for ray in rays if ray != search.worst)]
     return Answer(search.radius, upper, search.worst)
 
@@ -121,7 +124,8 @@ class _Search:
         """As if the noise were Gaussian with the same central 68 per cent."""
         low, high = self._accounts.law.quantile(ndtr(np.array([-1.0, 1.0]))).tolist()
         sides = 1 if self._question.rest == self._question.top else 2
-        return float(self._question.start * (high - low) / 2 / sides / ray.euclidean)
+        guess = float(self._question.start * (high - low) / 2 / sides / ray.euclidean)
+        return max(guess, self._accounts.width(0.0))
 
 
 def _upper(question: Question, accounts: Accounts, ray: Ray, radius: float) -> float:

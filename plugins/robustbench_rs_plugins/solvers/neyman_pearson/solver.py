@@ -1,4 +1,4 @@
-"""The solver: single radii at full precision, many from a table that is built once."""
+"""The solver: few limits one by one, many from a table."""
 
 from __future__ import annotations
 
@@ -9,125 +9,129 @@ from pydantic import Field
 
 from robustbench_rs.api import Guarantee, Noise, Params, ProductNoise, Radii, Solver
 from robustbench_rs.statistics.rounding import certified, down, up
-from robustbench_rs_plugins.solvers.neyman_pearson import storing
-from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts
-from robustbench_rs_plugins.solvers.neyman_pearson.build import build
+from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts, floor
+from robustbench_rs_plugins.solvers.neyman_pearson.library import Library
 from robustbench_rs_plugins.solvers.neyman_pearson.question import Question, rest_of
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray, proved_worst
 from robustbench_rs_plugins.solvers.neyman_pearson.single import answer
-from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
-SINGLE, TABLE = 1e-4, 1e-3
-"""Relative tolerances, of max(radius, 1e-3 scale), where none is asked for."""
-FEW = 4
-"""So many different pairs of limits are answered one by one."""
+SINGLE, MANY = 1e-4, 1e-3
+"""Default tolerances."""
+FINEST_TABLE = 1e-4
 LARGEST_DIM = 1 << 24
+FEW_PROVED, FEW_SEARCHED = 8, 2
+"""So many different limits are answered one by one. It does not depend on what is cached, so neither do the radii."""
 
 
 @dataclass(frozen=True)
-class _Found:
-    """In units of z, (m,)."""
+class _Solved:
+    """Radii and upper values (m,) in units of z; the rays that end them."""
 
     radius: np.ndarray
     upper: np.ndarray
-    worst: list[Ray]
+    rays: list[Ray]
     proved: bool
-    from_table: bool
+    tolerance: float
+    table: bool
 
 
 class NeymanPearsonSolver(Solver):
-    """Independent coordinates, every l_p: the exact worst case over classifiers of each shift, and the worst shift.
+    """Likelihood-ratio accounting for noise with independent coordinates: any l_p norm, one- and two-sided limits.
 
-    ``proved`` where a theorem names the worst shift (l1 of symmetric log-concave noise, l-inf of symmetric unimodal
-    noise, one dimension); elsewhere the worst of the directions searched. ``upper``: the smallest radius at which some
-    shift was shown not to be certified.
+    Exact up to ``tolerance`` for every shift that is looked at. ``proved`` where a theorem names the worst direction:
+    symmetric unimodal noise in l-inf and in one dimension, symmetric log-concave noise in l1; else ``searched``.
     """
 
     name = "neyman-pearson"
     effort = 2
 
     class Params(Params):
-        """``tolerance``: relative, of the larger of the radius and 1e-3 scale; by default 1e-4 for up to four different
-        pairs of limits, answered one by one, and 1e-3 for more, answered from a table."""
+        """``tolerance``: relative error of a radius, or of 1e-3 scale where that is larger (of 1e-3 scale d^(1/p - 1/2)
+        in norms p > 2). By default 1e-4, and 1e-3 from a table, which is made for more than 8 different limits (2 where
+        directions are searched) and is never finer than 1e-4."""
 
-        tolerance: float | None = Field(default=None, ge=1e-6, le=0.01)
+        tolerance: float | None = Field(default=None, ge=1e-6, le=0.1)
+
+    def __init__(self, params: Params | None = None) -> None:
+        super().__init__(params)
+        self._library = Library()
 
     def refusal(self, noise: Noise, norm: float, dim: int) -> str | None:
         if not isinstance(noise, ProductNoise):
-            return f"it needs independent coordinates, which {noise.name} noise has not"
-        if norm < 1:
-            return f"l_{norm:g} is no norm"
+            return f"the coordinates of {noise.name} noise are not independent, which likelihood-ratio accounting needs"
+        if not norm >= 1:
+            return f"l_p is a norm for p >= 1 only, not for p = {norm:g}"
         if dim > LARGEST_DIM:
             return f"it was not made for more than {LARGEST_DIM} dimensions"
         return noise.problem(dim)
 
     def label(self, noise: Noise, norm: float, dim: int) -> Guarantee:
+        """``proved`` where a theorem names the worst direction and the ratio's extremes are proved."""
         if not isinstance(noise, ProductNoise) or proved_worst(noise, norm, dim) is None:
             return "searched"
         return "proved" if noise.log_concave or noise.score_turns is not None else "searched"
 
     def radii(self, noise: Noise, norm: float, dim: int, p_lower: np.ndarray, p_upper: np.ndarray) -> Radii:
-        """Raises ``ValueError`` with the text of :meth:`refusal`."""
-        if (reason := self.refusal(noise, norm, dim)) is not None or not isinstance(noise, ProductNoise):
-            raise ValueError(reason)
-        asked = np.flatnonzero(p_lower > p_upper)
-        radius, upper = np.zeros(len(p_lower)), np.zeros(len(p_lower))
-        details: dict[str, object] = {}
-        label = self.label(noise, norm, dim)
-        if len(asked):
-            pairs, back = np.unique(np.stack([p_lower[asked], p_upper[asked]]), axis=1, return_inverse=True)
-            found = self._solved(noise, norm, dim, *pairs)
-            radius[asked] = down(noise.scale * found.radius)[back.ravel()]
-            upper[asked] = up(noise.scale * found.upper)[back.ravel()]
-            details = self._details(found)
-            label = label if found.proved else "searched"
-        return Radii(certified(radius, p_lower, p_upper), label, certified(upper, p_lower, p_upper), details)
+        """Details: ``gap`` between radius and upper value (largest, relative), ``direction``, ``tolerance``, ``table``.
 
-    def _solved(self, noise: ProductNoise, norm: float, dim: int, p_lower: np.ndarray, p_upper: np.ndarray) -> _Found:
-        """For different pairs (m,), pA > pB."""
-        top, rest = np.asarray(p_lower), rest_of(p_lower, p_upper)
-        tolerance = self._tolerance(TABLE)
-        if len(top) > FEW:
-            return self._looked_up(self._table(noise, norm, dim, tolerance), top, rest)
-        tolerance = self._tolerance(SINGLE)
-        accounts = Accounts(noise, norm, dim, tolerance)
-        answers = [
-            answer(Question(a, b), accounts, norm, dim) for a, b in zip(top.tolist(), rest.tolist(), strict=True)
-        ]
-        radius, upper = np.array([each.radius for each in answers]), np.array([each.upper for each in answers])
-        return _Found(radius, upper, [each.ray for each in answers], accounts.proved, from_table=False)
+        Raises ``ValueError`` with the text of :meth:`refusal` where there is one.
+        """
+        if not isinstance(noise, ProductNoise) or self.refusal(noise, norm, dim) is not None:
+            raise ValueError(self.refusal(noise, norm, dim))
+        p_lower, p_upper = np.asarray(p_lower, dtype=np.float64), np.asarray(p_upper, dtype=np.float64)
+        asked = p_lower > p_upper
+        limits = np.stack([p_lower, rest_of(p_lower, p_upper)], axis=-1)[asked]
+        pairs, where = np.unique(limits, axis=0, return_inverse=True)
+        solved = self._solved(noise, norm, dim, pairs[:, 0], pairs[:, 1])
+        radius, upper = np.zeros(p_lower.shape), np.zeros(p_lower.shape)
+        radius[asked], upper[asked] = solved.radius[where.ravel()], solved.upper[where.ravel()]
+        guarantee = self.label(noise, norm, dim) if solved.proved else "searched"
+        radius = certified(down(noise.scale * radius), p_lower, p_upper)
+        return Radii(radius, guarantee, up(noise.scale * upper), _details(solved, floor(norm, dim)))
 
-    def _looked_up(self, table: Table, top: np.ndarray, rest: np.ndarray) -> _Found:
-        radius, upper = np.zeros(len(top)), np.zeros(len(top))
-        worst = np.zeros(len(top), dtype=np.int64)
-        one_sided = rest == top
-        for chosen, find in ((one_sided, True), (~one_sided, False)):
-            if np.any(chosen):
-                found = table.one_sided(top[chosen]) if find else table.two_sided(top[chosen], rest[chosen])
-                radius[chosen], upper[chosen], worst[chosen] = found.radius, found.upper, found.ray
-        return _Found(radius, upper, [table.rays[i] for i in worst.tolist()], table.proved, from_table=True)
+    def _solved(self, noise: ProductNoise, norm: float, dim: int, top: np.ndarray, rest: np.ndarray) -> _Solved:
+        few = FEW_SEARCHED if proved_worst(noise, norm, dim) is None else FEW_PROVED
+        solve = self._one_by_one if len(top) <= few else self._from_table
+        return solve(noise, norm, dim, top, rest)
 
-    def _table(self, noise: ProductNoise, norm: float, dim: int, tolerance: float) -> Table:
-        key = storing.key(noise, norm, dim, tolerance)
-        saved = self.tables.load(key)
-        table = None if saved is None else storing.from_arrays(saved)
-        if table is None:
-            table = build(Accounts(noise, norm, dim, tolerance), norm, dim)
-            self.tables.save(key, storing.to_arrays(table))
-        return table
+    def _one_by_one(self, noise: ProductNoise, norm: float, dim: int, top: np.ndarray, rest: np.ndarray) -> _Solved:
+        tolerance = self._tolerance or SINGLE
+        proved = proved_worst(noise, norm, dim) is not None
+        answers = []
+        for question in map(Question, top.tolist(), rest.tolist()):
+            accounts = Accounts(noise, norm, dim, tolerance)
+            answers.append(answer(question, accounts, norm, dim))
+            proved = proved and accounts.proved
+        radius, upper = (np.array([getattr(each, name) for each in answers]) for name in ("radius", "upper"))
+        # Larger limits have larger radii: a smaller value found for them holds for these too.
+        larger = (top[:, np.newaxis] <= top) & (rest[:, np.newaxis] <= rest)
+        radius, upper = (np.min(np.where(larger, x, np.inf), axis=1, initial=np.inf) for x in (radius, upper))
+        return _Solved(radius, upper, [each.ray for each in answers], proved, tolerance, table=False)
 
-    def _tolerance(self, otherwise: float) -> float:
-        assert isinstance(self.params, self.Params)
-        return otherwise if self.params.tolerance is None else self.params.tolerance
+    def _from_table(self, noise: ProductNoise, norm: float, dim: int, top: np.ndarray, rest: np.ndarray) -> _Solved:
+        tolerance = max(self._tolerance or MANY, FINEST_TABLE)
+        table = self._library.table(self.tables, noise, norm, dim, tolerance)
+        found = table.find(top)
+        sided = rest > top
+        if np.any(sided):
+            pairs = self._library.pairs(self.tables, noise, norm, dim, tolerance).find(top[sided], rest[sided])
+            found.radius[sided], found.upper[sided], found.ray[sided] = pairs.radius, pairs.upper, pairs.ray
+        rays = [table.rays[i] for i in np.unique(found.ray).tolist()]
+        return _Solved(found.radius, found.upper, rays, table.proved, tolerance, table=True)
 
-    def _details(self, found: _Found) -> dict[str, object]:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            gaps = (found.upper - found.radius) / found.radius
-        known = gaps[np.isfinite(gaps)]
-        largest = int(np.argmax(found.radius))
-        return {
-            "gap": float(known.max()) if len(known) else None,
-            "direction": str(found.worst[largest]),
-            "tolerance": self._tolerance(TABLE if found.from_table else SINGLE),
-            "table": found.from_table,
-        }
+    @property
+    def _tolerance(self) -> float | None:
+        tolerance: float | None = getattr(self.params, "tolerance")  # noqa: B009
+        return tolerance
+
+
+def _details(solved: _Solved, floor: float) -> dict[str, object]:
+    with np.errstate(invalid="ignore"):
+        gaps = (solved.upper - solved.radius) / np.maximum(solved.radius, floor)
+    known = gaps[np.isfinite(gaps)]
+    return {
+        "gap": float(known.max()) if len(known) else None,
+        "direction": "; ".join(dict.fromkeys(map(str, solved.rays))) or None,
+        "tolerance": solved.tolerance,
+        "table": solved.table,
+    }

@@ -1,9 +1,8 @@
-"""A table of radii for every pair of limits: lookups by search, never by interpolation."""
+"""Tables of radii: lookups by search, never by interpolation. How they are made: :mod:`build`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from robustbench_rs_plugins.solvers.neyman_pearson.two_sided import TwoSided
 
 @dataclass(frozen=True)
 class Found:
-    """In units of z, (m,): ``radius`` rounded down, ``upper`` (infinite where unknown), ``ray``: the worst one."""
+    """In units of z, (m,): ``radius`` rounded down; ``upper``, infinite where unknown; ``ray``, the worst's number."""
 
     radius: np.ndarray
     upper: np.ndarray
@@ -24,8 +23,8 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Per lattice radius (n,): every pA above ``enough`` is certified there (pB = 1 - pA), none up to ``barely`` is;
-    both ascend. ``worst``: which ray decides. ``curves``: one per ray, for two-sided limits.
+    """For pB = 1 - pA. Per lattice radius (n,): every pA above ``enough`` is certified there, none up to ``barely`` is,
+    both ascending; ``worst``: the ray that needs most. ``rays`` are those looked at.
 
     ``falls``: T is known to fall along rays, so that what is certified at a radius is certified below.
     """
@@ -34,25 +33,31 @@ class Table:
     proved: bool
     falls: bool
     rays: tuple[Ray, ...]
-    curves: tuple[Curves, ...]
     enough: np.ndarray
     barely: np.ndarray
     worst: np.ndarray
 
-    def one_sided(self, top: np.ndarray) -> Found:
-        """For pA = ``top`` (m,) and pB = 1 - pA."""
+    def find(self, top: np.ndarray) -> Found:
+        """For pA = ``top`` (m,), above 1/2."""
         place = np.maximum(np.searchsorted(self.enough, top, side="left") - 1, 0)
         beyond = np.searchsorted(self.barely, top, side="left")
         known = beyond < len(self.barely)
         upper = np.where(known, self.lattice.radius(np.where(known, beyond, 0)), np.inf)
         return Found(self.lattice.radius(place), upper, self.worst[np.minimum(place + 1, len(self.worst) - 1)])
 
-    def two_sided(self, top: np.ndarray, rest: np.ndarray) -> Found:
-        """For pA = ``top`` and 1 - pB = ``rest`` >= pA (m,)."""
+
+class PairTable:
+    """For any pB, from one set of curves per ray."""
+
+    def __init__(self, table: Table, curves: tuple[Curves, ...]) -> None:
+        self.curves = curves
+        self._table = table
+        self._strands = [TwoSided(each, table.lattice, falls=table.falls) for each in curves]
+
+    def find(self, top: np.ndarray, rest: np.ndarray) -> Found:
+        """For pA = ``top`` and 1 - pB = ``rest`` >= pA (m,), of sum above 1."""
         radii = np.stack([strand.radius(top, rest) for strand in self._strands])
         upper = np.min([strand.upper(top, rest) for strand in self._strands], axis=0)
-        return Found(radii.min(axis=0), upper, radii.argmin(axis=0))
-
-    @cached_property
-    def _strands(self) -> list[TwoSided]:
-        return [TwoSided(curves, self.lattice, self.falls) for curves in self.curves]
+        # What holds for every pB up to 1 - pA holds for this one, and may have been found with less loss.
+        radius = np.maximum(radii.min(axis=0), np.where(top > 0.5, self._table.find(top).radius, 0.0))
+        return Found(radius, upper, radii.argmin(axis=0))

@@ -18,7 +18,7 @@ class TwoSided:
     ``falls``: T is known to fall along the ray; else every row is looked at, and the first failure counts.
     """
 
-    def __init__(self, curves: Curves, lattice: Lattice, falls: bool) -> None:
+    def __init__(self, curves: Curves, lattice: Lattice, *, falls: bool) -> None:
         self._curves = curves
         self._falls = falls
         self._main = np.flatnonzero(np.isfinite(curves.refuted))
