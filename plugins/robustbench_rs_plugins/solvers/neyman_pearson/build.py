@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import ndtri
 
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import Curves
@@ -22,6 +23,8 @@ STEP_SHARE = 0.125
 WORK_SHORT, WORK = 3000.0, 15000.0
 """What a table may cost; the second where directions are searched in 1 < p < inf. One that would need more is less fine
 than wanted, which its upper values show."""
+
+CLOSE = 0.95
 
 
 def build(accounts: Accounts, norm: float, dim: int) -> tuple[Table, tuple[Curves, ...]]:
@@ -66,21 +69,21 @@ def _powers(strands: Sequence[Strand], lattice: Lattice) -> None:
 def _refine(strands: Sequence[Strand], lattice: Lattice, accounts: Accounts, work: float) -> None:
     """Halve the interval that loses most, until none loses more than it may, or there was as much ``work``.
 
-    Where a ray needs less than another one needs at the interval's begin, it does not matter what it loses.
+    Where a ray needs less than another one needs at the interval's begin, it does not matter what it loses; with some
+    room, since the worst ray for pB = 1 - pA need not be so for smaller pB.
     """
-    needed, shown = (np.full(len(strands[0].enough), 0.5) for _ in range(2))
+    needed = np.zeros(len(strands[0].enough))
     waiting: list[Interval] = []
 
     def fill(number: int, first: float, last: float) -> None:
-        begin, end = lattice.index(first), lattice.index(last)
-        enough, lost = strands[number].fill(first, last, needed[end], shown[begin])
-        if lost > 1.0 and strands[number].p_star(first) < TOP and enough >= needed[begin]:
+        enough, lost = strands[number].fill(first, last)
+        matters = ndtri(min(enough, 1.0)) >= CLOSE * needed[lattice.index(first)]
+        if lost > 1.0 and matters and strands[number].p_star(first) < TOP:
             heapq.heappush(waiting, Interval(-lost, number, first, last))
 
     def note(number: int, radius: float) -> None:
         place = lattice.index(radius)
-        needed[place:] = np.maximum(needed[place:], strands[number].p_star(radius))
-        shown[place:] = np.maximum(shown[place:], strands[number].refuted(radius))
+        needed[place:] = np.maximum(needed[place:], ndtri(strands[number].p_star(radius)))
 
     for number, strand in enumerate(strands):
         for radius in strand.points:

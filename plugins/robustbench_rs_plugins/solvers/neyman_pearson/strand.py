@@ -79,19 +79,19 @@ class Strand:
         self.enough, self.barely = np.full(size, NEVER), np.zeros(size)
         self.enough[-1], self.barely[0] = self.p_star(last), 0.5
 
-    def fill(self, first: float, last: float, needed: float, shown: float) -> tuple[float, float]:
-        """Steps between two rows: the pA that is enough anywhere there, and what is lost, a multiple of what may be.
+    def fill(self, first: float, last: float) -> tuple[float, float]:
+        """Steps between two rows: the pA that is enough anywhere there, and what is lost, as a multiple of what may be.
 
-        ``needed``: by some ray up to ``last``; ``shown``: not to be enough, by some ray up to ``first``. A pA just below
-        ``needed`` gets the last step below it; one just above ``shown`` is refuted only at the first step that reaches
-        it, unless another ray refutes it.
+        A pA just below what ``last`` needs gets the last step below it; one just above what ``first`` refutes is
+        refuted only at the first step that reaches it.
         """
         enough = self._stairs.enough(first, last, self.p_star(first))
         barely = self._stairs.not_enough(first, last, self._rows[last])
         start = self._lattice.index(first)
         self.enough[start : start + len(enough)] = enough
         self.barely[start + 1 : start + 1 + len(barely)] = barely
-        short = int(np.count_nonzero(enough[1:] >= needed))
-        late = int(np.count_nonzero(barely[:-1] <= shown)) if self.refuted(first) >= shown else 0
+        # Where T may rise again the first failure counts, also one at `first`.
+        short = int(np.count_nonzero(enough[1:] >= max(self.p_star(last), self.p_star(first))))
+        late = int(np.count_nonzero(barely[:-1] <= min(self.refuted(first), self.refuted(last))))
         unit = self._lattice.unit_above(first) if len(enough) > 1 else 0.0
         return float(enough[-1]), max(short / GAP_SHARE, late / UPPER_SHARE) * unit / self._accounts.width(last)
