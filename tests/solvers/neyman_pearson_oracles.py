@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import iv, ndtr, ndtri
 
 from robustbench_rs.api import ProductNoise
 from robustbench_rs.statistics.coordinate import Coordinate
@@ -73,6 +73,16 @@ class Comb(ProductNoise):
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(2 * np.cos(2 * math.pi * np.asarray(z)))
+
+    def cdf(self, z: np.ndarray) -> np.ndarray:
+        """exp(2 cos t) = I_0(2) + 2 sum of I_n(2) cos(n t), term by term."""
+        z = np.clip(np.asarray(z, dtype=np.float64), *self.support)
+        n = np.arange(1, 24)
+        waves = np.sin(2 * math.pi * z[..., np.newaxis] * n) @ (iv(n, 2.0) / (math.pi * n))
+        return np.asarray(np.clip(0.5 + (z + waves / iv(0, 2.0)) / 11, 0.0, 1.0))
+
+    def sf(self, z: np.ndarray) -> np.ndarray:
+        return self.cdf(np.negative(z))
 
 
 class Gumbel(ProductNoise):

@@ -20,7 +20,7 @@ from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
 STEP_SHARE = 0.125
 """Of the tolerance, for the distance of a table's radii."""
-WORK_SHORT, WORK = 3000.0, 15000.0
+WORK_SHORT, WORK = 2600.0, 8000.0
 """What a table may cost; the second where directions are searched in 1 < p < inf. One that would need more is less fine
 than wanted, which its upper values show."""
 
