@@ -46,6 +46,9 @@ class ProductNoise(Noise):
     fisher_information: float | None = None
     """E[score(z)^2], exact up to rounding; None: not stated; infinite unless ``continuous``, as a jump in the density
     adds what the score does not show."""
+    slope_variation: float | None = None
+    """Total variation of the density's derivative, kinks counted; an upper bound will do. None: not stated, or
+    infinite. Without it, tables of radii of a density that is not log-concave need more rows."""
 
     def __init__(self, params: Params | None = None) -> None:
         super().__init__(params)

@@ -180,6 +180,27 @@ def _mean_square(product: Product, cap: float) -> float:
     return math.fsum(integrate(integrand, edges).mass)
 
 
+def _slopes(product: Product) -> str | None:
+    """Differences of the density's slope between neighbouring points add up to no more than its variation."""
+    noise, stated = product.noise, product.noise.slope_variation
+    if stated is None:
+        return None
+    if not noise.continuous:
+        return f"is stated as {stated:.6g}, but `continuous` is not claimed: a jump in the density makes it infinite"
+    if not _states_score(noise):
+        return "is stated, but no score"
+    points = np.unique(np.concatenate([product.points, noise.score_turns or (), [0.0]]))
+    inner = points[(points > noise.support[0]) & (points < noise.support[1])]
+    dense = np.interp(np.arange(0, len(inner) - 1, 1 / BETWEEN), np.arange(len(inner)), inner)
+    beside = [np.nextafter(dense, -math.inf), np.nextafter(dense, math.inf)]  # slopes may jump at a point
+    z = np.sort(np.concatenate([dense, *beside]))
+    slope = np.concatenate([[0.0], noise.score(z) * product.law.density(z), [0.0]])
+    found = float(np.abs(np.diff(slope)).sum())
+    return (
+        None if found <= stated * (1 + 1e-6) else f"is {stated:.9g}, but the slope of the density varies by {found:.9g}"
+    )
+
+
 CHECKS: dict[str, Check[Product]] = {
     "symmetric": _symmetric,
     "unimodal": _unimodal,
@@ -188,4 +209,5 @@ CHECKS: dict[str, Check[Product]] = {
     "score is the derivative of the log density": _score,
     "score is monotone between its turns": _turns,
     "fisher_information": _fisher,
+    "slope_variation": _slopes,
 }

@@ -40,11 +40,20 @@ class GaussianEngine:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(
-        self, law: Coordinate, shift: Sequence[Group], tolerance: float, *, optimistic: bool = False
-    ) -> GaussianCurve:
-        self.calls += 1
-        return GaussianCurve(math.sqrt(sum(group.count * group.size**2 for group in shift)))
+    def __call__(self, law: Coordinate, shift: Sequence[Group], tolerance: float) -> GaussianAccount:
+        return GaussianAccount(self, math.sqrt(sum(group.count * group.size**2 for group in shift)))
+
+
+class GaussianAccount:
+    """Exact, and so the same on both sides."""
+
+    def __init__(self, engine: GaussianEngine, size: float) -> None:
+        self._engine = engine
+        self._size = size
+
+    def curve(self, *, optimistic: bool = False) -> GaussianCurve:
+        self._engine.calls += 1
+        return GaussianCurve(self._size)
 
 
 class Cauchy(ProductNoise):

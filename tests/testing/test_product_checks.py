@@ -37,6 +37,7 @@ class Heavy(ProductNoise):
     symmetric = unimodal = continuous = True
     score_turns = (-math.sqrt(3), math.sqrt(3))
     fisher_information = 4 / 6
+    slope_variation = 4 * 0.21968
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
         return -2 * np.log1p(np.square(z) / 3)
@@ -80,7 +81,7 @@ class Triangle(ProductNoise):
 def failing(noise: ProductNoise) -> set[str]:
     product = Product(noise, TabulatedLaw(noise.log_density, noise.support))
     results = run(product_law.CHECKS, product, "") + run(facts.CHECKS, product, "")
-    assert len(results) == 15
+    assert len(results) == 16
     return {result.name for result in results if not result.passed}
 
 
@@ -217,6 +218,17 @@ class WrongFisher(Heavy):
     fisher_information = 0.6667
 
 
+class WrongSlopes(Heavy):
+    slope_variation = 4 * 0.2195
+
+
+class SlopesOfAJump(Jump):
+    """A score that leaves the jump out says nothing about it."""
+
+    continuous = False
+    slope_variation = 4 * 0.2420
+
+
 class FiniteFisher(Triangle):
     fisher_information = 12.0
 
@@ -256,6 +268,8 @@ TURNS = "score is monotone between its turns"
         (NoTurns, {TURNS}),
         (UnsortedTurns, {TURNS}),
         (WrongFisher, {"fisher_information"}),
+        (WrongSlopes, {"slope_variation"}),
+        (SlopesOfAJump, {"slope_variation"}),
         (FiniteFisher, {"fisher_information"}),
         (InfiniteFisher, {"fisher_information"}),
         (FisherOfAJump, {"fisher_information"}),

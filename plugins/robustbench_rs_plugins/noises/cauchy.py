@@ -23,6 +23,7 @@ class Cauchy(EvenNoise):
     score_turns = (-1.0, 1.0)
     std = math.inf
     fisher_information = 0.5
+    slope_variation = 1.5 * math.sqrt(3.0) / math.pi  # four times the slope at z = 1 / sqrt(3)
     log_normaliser = math.log(math.pi)
     relative_error = 2.0**-50
 

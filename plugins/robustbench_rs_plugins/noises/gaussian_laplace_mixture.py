@@ -63,6 +63,12 @@ class GaussianLaplaceMixture(EvenNoise):
         return 1.0 if self.log_concave else None
 
     @property
+    def slope_variation(self) -> float:  # type: ignore[override]
+        """At most those of the parts together: 2 for the Laplace density, 4 times the slope at 1 for the Gaussian."""
+        weight = self.params.weight
+        return 2 * weight + 4 * (1 - weight) * math.exp(-0.5) / ROOT
+
+    @property
     def std(self) -> float:
         return math.sqrt(1 + self.params.weight)
 

@@ -47,6 +47,11 @@ class Pareto(EvenNoise):
         return (a + 1) ** 2 * a / (a + 2)
 
     @property
+    def slope_variation(self) -> float:  # type: ignore[override]
+        """Four times the slope at 0: convex on both sides."""
+        return 2 * self.params.a * (self.params.a + 1)
+
+    @property
     def std(self) -> float:
         a = self.params.a
         return math.sqrt(2 / ((a - 1) * (a - 2))) if a > 2 else math.inf

@@ -49,6 +49,12 @@ class StudentT(EvenNoise):
         return (self.params.df + 1) / (self.params.df + 3)
 
     @property
+    def slope_variation(self) -> float:  # type: ignore[override]
+        """Four times the largest slope, which is at z^2 = df / (df + 2)."""
+        steepest = np.array(math.sqrt(self.params.df / (self.params.df + 2)))
+        return 4.0 * float(self.score(steepest) * self.density(steepest))
+
+    @property
     def std(self) -> float:
         return math.sqrt(self.params.df / (self.params.df - 2)) if self.params.df > 2 else math.inf
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from robustbench_rs.statistics.coordinate import Coordinate
-from robustbench_rs.statistics.tradeoff.cells import Cells, cut
+from robustbench_rs.statistics.tradeoff.cells import Cells, Outline, cut, outline
 from robustbench_rs.statistics.tradeoff.convolution import Part, Total, total
 from robustbench_rs.statistics.tradeoff.curve import TradeOff, monotone
-from robustbench_rs.statistics.tradeoff.lattice import merged, reach, single_atoms, spread
+from robustbench_rs.statistics.tradeoff.lattice import Atoms, LatticeLaw, frequent, merged, onto_lattice, single_atoms
 
 COARSEST = 0.02
 """No lattice step is larger."""
@@ -41,30 +42,57 @@ def trade_off(law: Coordinate, shift: Sequence[Group], tolerance: float, *, opti
     with ``optimistic`` the other way. ``tolerance``: wanted relative error of a radius read off it; not a promise,
     compare both sides for the gap that was reached. Raises ``ValueError`` when the lattice would need too much memory.
     """
-    groups = [group for group in shift if group.count > 0 and group.size != 0]
-    if not groups:
-        return _identity(optimistic)
-    coarse = [cut(law, group.size, FIRST_LOOK) for group in groups]
-    step = _step(groups, coarse, tolerance)
-    cells = [cut(law, group.size, step / CELLS_PER_STEP) for group in groups]
-    proved = all(each.proved for each in cells)
-    if sum(group.count for group in groups) == 1:
-        return _curve(single(cells[0], optimistic), optimistic, proved)
-    # Rather a coarser lattice, which is as sound, than one without end: few laws have so long a loss so rarely.
-    step = max(step, max(reach(each, group.count) for each, group in zip(cells, groups, strict=True)) / MAX_REACH)
-    onto = merged if optimistic else spread
-    parts = [Part(onto(each, step, group.count), group.count) for each, group in zip(cells, groups, strict=True)]
-    return _curve(total(parts), optimistic, proved)
+    return Account(law, shift, tolerance).curve(optimistic=optimistic)
 
 
-def _step(groups: Sequence[Group], coarse: Sequence[Cells], tolerance: float) -> float:
+class Account:
+    """The losses of one shift's coordinates, cut into cells; both sides of :func:`trade_off` from the same ones."""
+
+    def __init__(self, law: Coordinate, shift: Sequence[Group], tolerance: float) -> None:
+        self._groups = [group for group in shift if group.count > 0 and group.size != 0]
+        if self._groups:
+            coarse = [outline(law, group.size, FIRST_LOOK) for group in self._groups]
+            self._step = _step(self._groups, coarse, tolerance)
+            width = self._step / CELLS_PER_STEP
+            self._cells = [cut(law, each.size, width, begun) for each, begun in zip(self._groups, coarse, strict=True)]
+
+    def curve(self, *, optimistic: bool = False) -> TradeOff:
+        """As :func:`trade_off`. Raises ``ValueError`` when the lattice would need too much memory."""
+        if not self._groups:
+            return _identity(optimistic)
+        proved = all(each.proved for each in self._cells)
+        if sum(group.count for group in self._groups) == 1:
+            return _curve(single(self._cells[0], optimistic), optimistic, proved)
+        counts = [group.count for group in self._groups]
+        laws = self._merged(counts) if optimistic else self._spread()
+        return _curve(total([Part(*pair) for pair in zip(laws, counts, strict=True)]), optimistic, proved)
+
+    def _spread(self) -> list[LatticeLaw]:
+        step, atoms = self._frequent
+        return [onto_lattice(each, step, cells.slack) for each, cells in zip(atoms, self._cells, strict=True)]
+
+    def _merged(self, counts: Sequence[int]) -> list[LatticeLaw]:
+        step, _ = self._frequent
+        return [merged(cells, step, count) for cells, count in zip(self._cells, counts, strict=True)]
+
+    @cached_property
+    def _frequent(self) -> tuple[float, list[Atoms]]:
+        """The lattice's step, and atoms without rare losses. Rather a coarser lattice, which is as sound, than one
+        without end: few laws have so long a loss so rarely."""
+        atoms = [frequent(cells, group.count) for cells, group in zip(self._cells, self._groups, strict=True)]
+        longest = max(float(np.max(np.abs(each.loss), initial=0.0)) for each in atoms)
+        return max(self._step, longest / MAX_REACH), atoms
+
+
+def _step(groups: Sequence[Group], coarse: Sequence[Outline], tolerance: float) -> float:
     """h = sqrt(3 tol Var L / k), Var L the variance of the total loss: both sides then lie within about tol.
 
     The largest loss is a multiple of it where that is attained on a set of positive mass.
     """
     variance, count = 0.0, 0
     for group, cells in zip(groups, coarse, strict=True):
-        size = np.minimum(np.maximum(np.abs(cells.low), np.abs(cells.high)), CAP)
+        size = np.minimum(np.abs(np.nan_to_num(cells.loss, nan=math.inf)), CAP)
+        size = np.maximum(size[:-1], size[1:])
         variance += group.count * float(np.sum(cells.p * np.square(size)))
         count += group.count
     if variance <= ZERO * count:  # every finite loss is 0: any lattice is exact
@@ -74,12 +102,12 @@ def _step(groups: Sequence[Group], coarse: Sequence[Cells], tolerance: float) ->
     return flat / math.ceil(flat / step) if flat > step else step
 
 
-def _flat(cells: Cells) -> float:
+def _flat(cells: Outline) -> float:
     """The largest finite loss, where it is attained on a whole cell of some mass; else 0."""
     with np.errstate(invalid="ignore"):
-        constant = cells.high - cells.low <= FLAT
-    here = constant & (cells.p + cells.q > 1e-6) & np.isfinite(cells.high)
-    return float(np.max(np.abs(cells.high[here]), initial=0.0))
+        constant = np.abs(np.diff(cells.loss)) <= FLAT
+    here = constant & (cells.p > 1e-6) & np.isfinite(cells.loss[1:])
+    return float(np.max(np.abs(cells.loss[1:][here]), initial=0.0))
 
 
 def single(cells: Cells, optimistic: bool) -> Total:

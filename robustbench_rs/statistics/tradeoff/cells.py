@@ -6,7 +6,10 @@ Coordinate z has density q under P and q(z - s) under Q; the loss is L(z) = ln q
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,6 +30,8 @@ NUDGE = 1e-12
 EPSILON = 2.0**-52
 PRECISE = 1e-15
 """Relative error of a cell's mass that a difference of the distribution function may have."""
+LONG = bool(np.finfo(np.longdouble).eps < 2.0**-60)
+"""Sums in long double are as good as exact; not on every platform."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 _INSIDE = np.linspace(0.0, 1.0, 17)
 
@@ -46,12 +51,50 @@ class Cells:
     proved: bool
 
 
-def cut(law: Coordinate, shift: float, width: float) -> Cells:
-    """Cells on which L changes by at most about ``width``, where there is mass. ``shift``: s, not 0."""
-    edges = _refined(law, shift, _first_edges(law, shift), width)
-    p, slack_p = _masses(law, edges)
-    q, slack_q = _masses(law, edges - shift)
-    low, high, proved = _extremes(law, shift, edges)
+@dataclass(frozen=True)
+class Outline:
+    """Edges of cells (n + 1,), the loss at them, and the distribution functions of both laws there."""
+
+    edges: np.ndarray
+    loss: np.ndarray
+    below_p: np.ndarray
+    below_q: np.ndarray
+
+    @classmethod
+    def at(cls, law: Coordinate, shift: float, edges: np.ndarray) -> Outline:
+        return cls(edges, loss(law, shift, edges), law.cdf(edges), law.cdf(edges - shift))
+
+    @property
+    def p(self) -> np.ndarray:
+        """P-masses of the cells (n,), as differences."""
+        return np.abs(np.diff(self.below_p))
+
+    @property
+    def q(self) -> np.ndarray:
+        return np.abs(np.diff(self.below_q))
+
+    def merged(self, other: Outline) -> Outline:
+        """With the edges of another one, none of which is among ours."""
+        order = np.argsort(np.concatenate([self.edges, other.edges]), kind="stable")
+        names = ("edges", "loss", "below_p", "below_q")
+        return Outline(*(np.concatenate([getattr(self, name), getattr(other, name)])[order] for name in names))
+
+
+def outline(law: Coordinate, shift: float, width: float, begun: Outline | None = None) -> Outline:
+    """Cells on which L changes by at most about ``width``, where there is mass. ``shift``: s, not 0.
+
+    ``begun``: coarser ones of this shift.
+    """
+    return _refined(law, shift, begun or Outline.at(law, shift, _first_edges(law, shift)), width)
+
+
+def cut(law: Coordinate, shift: float, width: float, begun: Outline | None = None) -> Cells:
+    """The cells of :func:`outline`, with their masses and extremes."""
+    found = outline(law, shift, width, begun)
+    edges = found.edges
+    p, slack_p = _masses(law, edges, found.below_p)
+    q, slack_q = _masses(law, edges - shift, found.below_q)
+    low, high, proved = _extremes(law, shift, edges, found.loss)
     low, high = np.concatenate([[-math.inf], low, [-math.inf]]), np.concatenate([[math.inf], high, [math.inf]])
     return _tails_narrowed(law, shift, edges, Cells(p, q, low, high, max(slack_p, slack_q), proved))
 
@@ -69,22 +112,27 @@ def loss(law: Coordinate, shift: float, z: np.ndarray) -> np.ndarray:
 
 def _first_edges(law: Coordinate, shift: float) -> np.ndarray:
     """Quantiles of both laws, ends of supports, and every point where monotonicity of the loss may change."""
-    tail = np.concatenate([np.geomspace(TAIL, 0.1, 100), np.linspace(0.1, 0.5, 60)[1:]])
-    lower = law.quantile(tail)
-    upper = -lower if law.symmetric else law.quantile(1.0 - np.maximum(tail, EPSILON))
-    own = np.concatenate([lower, upper, [end for end in law.support if math.isfinite(end)], law.score_turns or ()])
+    own = _own_edges(cast(Hashable, law))
     edges: np.ndarray = np.unique(np.concatenate([own, own + shift]))
     finite: np.ndarray = edges[np.isfinite(edges)]
     return finite
 
 
-def _refined(law: Coordinate, shift: float, edges: np.ndarray, width: float) -> np.ndarray:
+@lru_cache(maxsize=8)
+def _own_edges(law: Any) -> np.ndarray:
+    """Of the law without a shift. Kept, because a quantile may cost as much as everything else."""
+    tail = np.concatenate([np.geomspace(TAIL, 0.1, 100), np.linspace(0.1, 0.5, 60)[1:]])
+    lower = law.quantile(tail)
+    upper = -lower if law.symmetric else law.quantile(1.0 - np.maximum(tail, EPSILON))
+    return np.concatenate([lower, upper, [end for end in law.support if math.isfinite(end)], law.score_turns or ()])
+
+
+def _refined(law: Coordinate, shift: float, found: Outline, width: float) -> Outline:
     """Cells cut into equal parts until L changes little on each, is far away, or there is no mass to speak of."""
     for _ in range(40):
-        value = loss(law, shift, edges)
+        edges, value, mass = found.edges, found.loss, np.maximum(found.p, found.q)
         with np.errstate(invalid="ignore"):
             change = np.abs(np.diff(value))  # NaN or infinite at the ends of supports: halved until it has no mass
-        mass = np.maximum(np.abs(np.diff(law.cdf(edges))), np.abs(np.diff(law.cdf(edges - shift))))
         known = np.isfinite(change)
         wanted = np.where(known, change, 0.0) / width * np.minimum(1.0, np.sqrt(LIGHT * mass))
         parts = np.where(known, np.minimum(wanted, 16.0), 2.0)
@@ -95,18 +143,31 @@ def _refined(law: Coordinate, shift: float, edges: np.ndarray, width: float) -> 
             break
         start, gap = np.repeat(edges[:-1], parts), np.repeat(np.diff(edges) / parts, parts)
         place = np.arange(len(start)) - np.repeat(np.cumsum(parts) - parts, parts)
-        edges = np.unique(np.append(start + gap * place, edges[-1]))
-    return edges
+        inside = (start + gap * place)[place > 0]
+        inside = inside[~np.isin(inside, edges)]
+        if not len(inside):
+            break
+        found = found.merged(Outline.at(law, shift, np.unique(inside)))
+    return found
 
 
-def _masses(law: Coordinate, edges: np.ndarray) -> tuple[np.ndarray, float]:
+def exact_sum(values: np.ndarray) -> float:
+    """Up to one rounding, or two."""
+    return float(np.sum(values, dtype=np.longdouble)) if LONG else math.fsum(values)
+
+
+def _masses(law: Coordinate, edges: np.ndarray, below: np.ndarray) -> tuple[np.ndarray, float]:
     """Masses of the n + 2 cells that the edges cut the line into, and a bound of the sum of their errors.
+
+    ``below``: the distribution function at the edges.
 
     Differences of the distribution function lose digits on narrow cells; there quadrature of the density is precise
     relative to the cell's mass, unless the two disagree (a kink or a jump inside the cell).
     """
-    below, above = law.cdf(edges), law.sf(edges)
     lower = below[1:] <= 0.5
+    above = np.ones(len(edges))
+    from_here = int(np.argmin(np.append(lower, False)))
+    above[from_here:] = law.sf(edges[from_here:])
     plain = np.where(lower, np.diff(below), -np.diff(above))
     rounding = 4 * EPSILON * np.where(lower, below[1:], above[:-1]) + 2 * law.quantile_error
     half = np.diff(edges) / 2
@@ -114,13 +175,14 @@ def _masses(law: Coordinate, edges: np.ndarray) -> tuple[np.ndarray, float]:
     smooth = law.density(points) @ _WEIGHTS * half
     narrow = (rounding > PRECISE * plain) & (np.abs(smooth - plain) <= 1e-11 * smooth + 2 * rounding)
     mass = np.concatenate([below[:1], np.where(narrow, smooth, np.maximum(plain, 0.0)), above[-1:]])
-    error = abs(math.fsum(mass) - 1.0) + 4 * EPSILON + math.fsum(rounding[~narrow])
+    error = abs(exact_sum(mass) - 1.0) + 4 * EPSILON + exact_sum(rounding[~narrow])
     return mass, 2 * error
 
 
-def _extremes(law: Coordinate, shift: float, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+def _extremes(
+    law: Coordinate, shift: float, edges: np.ndarray, value: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
     """Infimum and supremum of L on every inner cell, and whether they are proved; anything where L is not defined."""
-    value = loss(law, shift, edges)
     low, high, proved = np.minimum(value[:-1], value[1:]), np.maximum(value[:-1], value[1:]), True
     if law.log_concave:
         pass  # the score rises, so L = psi(z) - psi(z - s) is monotone

@@ -23,6 +23,8 @@ FFT_ERROR = 8 * EPSILON
 """Relative l2-error of a fast Fourier transform per factor of two of its length (Higham 2002, section 24.1)."""
 DIRECT = 256
 """So many low frequencies are summed directly where powers are high: their error does not grow with the power."""
+DIRECT_TERMS = 1 << 23
+"""Fewer where the law has so many points that their sums would cost more than all the rest."""
 DIRECT_POWER = 128
 VANISHED = -45.0
 """Powers below e^-45 need no precision."""
@@ -147,7 +149,8 @@ def _power(part: Part, size: int, *, under_q: bool) -> _Power:
     magnitude = np.maximum(np.abs(phi), 1e-300)
     logarithm = np.log(magnitude) + 1j * np.angle(phi)
     if count >= DIRECT_POWER:
-        low = int(np.argmax(np.append(count * logarithm[:DIRECT].real < VANISHED, True)))
+        most = min(DIRECT, max(DIRECT_TERMS // max(len(mass), 1), 1))
+        low = int(np.argmax(np.append(count * logarithm[:most].real < VANISHED, True)))
         logarithm[:low], relative = _direct(law.first, mass, missing, size, low)
         magnitude[:low] = np.exp(logarithm[:low].real)
         error[:low] = relative * magnitude[:low]

@@ -17,6 +17,8 @@ import numpy as np
 
 ROUNDS = 60
 ROUNDING = 1e-14
+PASSES = 30
+"""Over all points at once; what is left then is scanned."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Half:
     def envelope(self, drop: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Points of the lower convex envelope of H - ``drop``, their new masses, and the slope of the lowered part at
         L = 0."""
-        corners = np.array(_lower_hull(self.x, self.height - drop), dtype=np.int64)
+        corners = _lower_hull(self.x, self.height - drop)
         mass = self._moved(corners)
         slope = np.concatenate([[0.0], np.diff(drop[corners]) / np.diff(self.x[corners])])
         mass[:-1] -= np.diff(slope)
@@ -108,9 +110,21 @@ def garbled(lower: Half, upper: Half) -> tuple[np.ndarray, np.ndarray, float]:
     return found[0], found[1], made_up
 
 
-def _lower_hull(x: np.ndarray, y: np.ndarray) -> list[int]:
+def _lower_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Indices of the corners of the lower convex hull of points with ascending ``x``, first and last included."""
-    xs, ys, hull = x.tolist(), y.tolist(), [0]
+    kept = np.arange(len(x))
+    for _ in range(PASSES):  # a point on or above the line through its neighbours is none, whether they are or not
+        rise, run = np.diff(y[kept]), np.diff(x[kept])
+        corner = rise[:-1] * run[1:] < rise[1:] * run[:-1]
+        if np.all(corner):
+            return kept
+        kept = kept[np.concatenate([[True], corner, [True]])]
+    return kept[_scanned(x[kept].tolist(), y[kept].tolist())]
+
+
+def _scanned(xs: list[float], ys: list[float]) -> list[int]:
+    """The same, point by point."""
+    hull = [0]
     for i in range(1, len(xs)):
         while len(hull) > 1:
             a, b = hull[-2], hull[-1]

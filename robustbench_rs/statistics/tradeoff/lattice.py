@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustbench_rs.statistics.tradeoff.cells import FARTHEST, Cells
+from robustbench_rs.statistics.tradeoff.cells import FARTHEST, Cells, exact_sum
 from robustbench_rs.statistics.tradeoff.garbling import Half, garbled
 
 RARE = 1e-13
@@ -55,13 +55,18 @@ def spread(cells: Cells, step: float, count: int = 1) -> LatticeLaw:
 
     ``count``: of coordinates with this law; it decides which losses are so rare that they may be taken as infinite.
     """
-    return _onto_lattice(_cut_rare(single_atoms(cells), count), step, cells.slack)
+    return onto_lattice(frequent(cells, count), step, cells.slack)
+
+
+def frequent(cells: Cells, count: int) -> Atoms:
+    """Cells at their extreme ratios, without losses that hardly ever occur in ``count`` coordinates."""
+    return _cut_rare(single_atoms(cells), count)
 
 
 def merged(cells: Cells, step: float, count: int = 1) -> LatticeLaw:
     """A law on the lattice that is less informative: every cell one atom, and these moved by :mod:`garbling`."""
     atoms = _cut_rare(single_atoms(cells, optimistic=True), count)
-    law = _onto_lattice(atoms, step, cells.slack + RARE / count)
+    law = onto_lattice(atoms, step, cells.slack + RARE / count)
     return _lowered(law, _inner_mass(atoms, law))
 
 
@@ -70,7 +75,7 @@ def single_atoms(cells: Cells, *, optimistic: bool = False) -> Atoms:
     if not optimistic:
         return _to_extremes(cells)
     inside = (cells.p > 0) & (cells.q > 0)
-    gone, come = math.fsum(cells.p[~inside]), math.fsum(cells.q[~inside])
+    gone, come = exact_sum(cells.p[~inside]), exact_sum(cells.q[~inside])
     p, q = cells.p[inside], cells.q[inside]
     # The quotient of two tiny masses may be all rounding: what it cannot be is not believed.
     loss = np.clip(np.log(q) - np.log(p), cells.low[inside], cells.high[inside])
@@ -98,12 +103,7 @@ def _to_extremes(cells: Cells) -> Atoms:
     loss, p_all, q_all = (np.concatenate(pair) for pair in ((cells.low, cells.high), (p_low, p_high), (q_low, q_high)))
     kept = np.isfinite(loss) & ((p_all > 0) | (q_all > 0))
     lost, won = np.maximum(cells.p - p_high - p_low, 0.0), np.maximum(cells.q - q_high - q_low, 0.0)
-    return _cut_far(Atoms(loss[kept], p_all[kept], q_all[kept], math.fsum(lost), math.fsum(won)))
-
-
-def reach(cells: Cells, count: int) -> float:
-    """The largest loss that is not so rare in ``count`` coordinates that it may be taken as infinite."""
-    return _reach(single_atoms(cells), count)
+    return _cut_far(Atoms(loss[kept], p_all[kept], q_all[kept], exact_sum(lost), exact_sum(won)))
 
 
 def _reach(atoms: Atoms, count: int) -> float:
@@ -124,11 +124,11 @@ def _cut_far(atoms: Atoms, farthest: float = FARTHEST) -> Atoms:
     That is pessimistic. An optimistic law may only move masses below RARE, which its slack pays for.
     """
     near = np.abs(atoms.loss) <= farthest
-    gone, come = atoms.gone + math.fsum(atoms.p[~near]), atoms.come + math.fsum(atoms.q[~near])
+    gone, come = atoms.gone + exact_sum(atoms.p[~near]), atoms.come + exact_sum(atoms.q[~near])
     return Atoms(atoms.loss[near], atoms.p[near], atoms.q[near], gone, come)
 
 
-def _onto_lattice(atoms: Atoms, step: float, slack: float) -> LatticeLaw:
+def onto_lattice(atoms: Atoms, step: float, slack: float) -> LatticeLaw:
     """Each atom split between its two neighbours, keeping P- and Q-mass: linear in e^L."""
     place = atoms.loss / step
     on = _on_node(place)

@@ -9,8 +9,8 @@ import pytest
 import tradeoff_laws as laws
 from scipy.special import ndtr, ndtri
 
-from robustbench_rs.statistics.tradeoff import Group, account, cells, convolution, lattice, trade_off
-from robustbench_rs.statistics.tradeoff.cells import cut, loss
+from robustbench_rs.statistics.tradeoff import Group, account, convolution, lattice, trade_off
+from robustbench_rs.statistics.tradeoff.cells import cut, loss, outline
 
 SHIFTS = (0.01, 0.4, 1.3, 5.0)
 
@@ -34,7 +34,7 @@ def test_extremes_hold_on_the_whole_cell(name, size):
     law = laws.ALL[name]
     for width in (0.5, 0.05):
         found = cut(law, size, width)
-        edges = cells._refined(law, size, cells._first_edges(law, size), width)
+        edges = outline(law, size, width).edges
         assert len(found.p) == len(edges) + 1
         inside = edges[:-1, np.newaxis] + np.diff(edges)[:, np.newaxis] * np.linspace(0.002, 0.998, 41)
         value = loss(law, size, inside)
@@ -49,7 +49,7 @@ def test_ends_of_a_cell_are_not_enough():
     """Cauchy's ratio has its extremes inside cells; without the claimed turns one would have to be lucky."""
     law = laws.cauchy()
     found = cut(law, 1.0, 0.5)
-    edges = cells._refined(law, 1.0, cells._first_edges(law, 1.0), 0.5)
+    edges = outline(law, 1.0, 0.5).edges
     truth = loss(law, 1.0, np.linspace(-20, 20, 400_001))
     assert loss(law, 1.0, edges).max() < truth.max() <= found.high[1:-1].max()
     assert loss(law, 1.0, edges).min() > truth.min() >= found.low[1:-1].min()
@@ -68,7 +68,7 @@ def test_merging_atoms_goes_the_other_way(monkeypatch):
     shift = [Group(1.0, 2)]
     truth = ndtr(math.sqrt(2))
     assert trade_off(laws.gaussian(), shift, 1e-2).p_star() >= truth
-    monkeypatch.setattr(account, "spread", lattice.merged)
+    monkeypatch.setattr(account.Account, "_spread", lambda self: self._merged([2]))
     assert trade_off(laws.gaussian(), shift, 1e-2).p_star() < truth
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from robustbench_rs.statistics.coordinate import Coordinate
-from robustbench_rs.statistics.tradeoff import Group, trade_off
+from robustbench_rs.statistics.tradeoff import Account, Group
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 
 SHARE = 0.6
@@ -22,7 +22,7 @@ SHARPEST, BLUNTEST = 2.0**-12, 16.0
 RETRIES = 3
 PROGRESS = 0.7
 """A sharper curve must bring the gap down to this share, or it was not the tolerance that made it."""
-LOSSES_PER_WORK = 2000.0
+LOSSES_PER_WORK = 4000.0
 """A curve costs about a millisecond, and another one for so many points."""
 
 
@@ -42,12 +42,16 @@ class Curve(Protocol):
     def intercepts(self, log_slopes: np.ndarray, /) -> np.ndarray: ...
 
 
-class Engine(Protocol):
-    """:func:`robustbench_rs.statistics.tradeoff.trade_off`."""
+class OneShift(Protocol):
+    """What is used of :class:`robustbench_rs.statistics.tradeoff.Account`."""
 
-    def __call__(
-        self, law: Coordinate, shift: Sequence[Group], tolerance: float, *, optimistic: bool = False
-    ) -> Curve: ...
+    def curve(self, *, optimistic: bool = False) -> Curve: ...
+
+
+class Engine(Protocol):
+    """:class:`robustbench_rs.statistics.tradeoff.Account`."""
+
+    def __call__(self, law: Coordinate, shift: Sequence[Group], tolerance: float, /) -> OneShift: ...
 
 
 class Nothing:
@@ -78,7 +82,7 @@ class Accounts:
     curves so far cost, about milliseconds, but the same on every machine.
     """
 
-    def __init__(self, law: Coordinate, norm: float, dim: int, tolerance: float, engine: Engine = trade_off) -> None:
+    def __init__(self, law: Coordinate, norm: float, dim: int, tolerance: float, engine: Engine = Account) -> None:
         self.law = law
         self.tolerance = tolerance
         self.floor = floor(norm, dim)
@@ -93,9 +97,15 @@ class Accounts:
 
     def at(self, ray: Ray, radius: float, *, optimistic: bool = False, tolerance: float | None = None) -> Curve:
         """The curve of the shift of norm ``radius`` > 0 along ``ray``; sound whatever the tolerance [its own]."""
+        return self._curve(self._account(ray, radius, tolerance), optimistic)
+
+    def _account(self, ray: Ray, radius: float, tolerance: float | None = None) -> OneShift:
         wanted = SHARE * (tolerance or self.sharpness * self.tolerance) * max(1.0, self.floor / radius)
+        return self._engine(self.law, ray.shift(radius), min(wanted, COARSEST))
+
+    def _curve(self, account: OneShift, optimistic: bool) -> Curve:
         try:
-            curve = self._engine(self.law, ray.shift(radius), min(wanted, COARSEST), optimistic=optimistic)
+            curve = account.curve(optimistic=optimistic)
         except ValueError:  # the loss needs more lattice points than there is room for
             curve = Nothing(optimistic)
         self.work += 1.0 + len(curve.losses) / LOSSES_PER_WORK
@@ -106,7 +116,8 @@ class Accounts:
         """The curve and the optimistic one; ``sharpness`` is adapted until they lie within the tolerance."""
         before, kept = math.inf, self.sharpness
         for _ in range(RETRIES):
-            curve, optimistic = self.at(ray, radius), self.at(ray, radius, optimistic=True)
+            account = self._account(ray, radius)
+            curve, optimistic = self._curve(account, False), self._curve(account, True)
             excess = _gap(curve, optimistic) * radius / self.width(radius)
             if excess > PROGRESS * before:
                 self.sharpness = kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,17 +15,18 @@ from robustbench_rs_plugins.solvers.neyman_pearson.curves import Curves
 from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import falls_along_rays, proved_worst
 from robustbench_rs_plugins.solvers.neyman_pearson.root import LARGEST
-from robustbench_rs_plugins.solvers.neyman_pearson.strand import Interval, Strand
+from robustbench_rs_plugins.solvers.neyman_pearson.strand import Filled, Interval, Strand
 from robustbench_rs_plugins.solvers.neyman_pearson.survey import TOP, survey
 from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
 STEP_SHARE = 0.125
 """Of the tolerance, for the distance of a table's radii."""
-WORK_SHORT, WORK = 2600.0, 8000.0
+WORK_SHORT, WORK = 4500.0, 10000.0
 """What a table may cost; the second where directions are searched in 1 < p < inf. One that would need more is less fine
 than wanted, which its upper values show."""
 
-CLOSE = 0.95
+CLOSE = 0.995
+"""Rays that need so much less than another one, in normal quantiles, do not matter."""
 
 
 def build(accounts: Accounts, norm: float, dim: int) -> tuple[Table, tuple[Curves, ...]]:
@@ -33,7 +35,9 @@ def build(accounts: Accounts, norm: float, dim: int) -> tuple[Table, tuple[Curve
     lattice = Lattice.fine(accounts.floor, STEP_SHARE * accounts.tolerance)
     strands = [Strand(accounts, ray, lattice) for ray in known or survey(accounts, norm, dim)]
     _powers(strands, lattice)
-    _refine(strands, lattice, accounts, WORK if known is None and norm not in (1, np.inf) else WORK_SHORT)
+    _refine(strands, accounts, WORK if known is None and norm not in (1, np.inf) else WORK_SHORT)
+    for strand in strands:
+        strand.refute()
     falls = falls_along_rays(accounts.law)
     # What is certified at a radius is certified below, if T is known to fall; else the first failure counts.
     enough = [
@@ -66,28 +70,23 @@ def _powers(strands: Sequence[Strand], lattice: Lattice) -> None:
         strand.prepare()
 
 
-def _refine(strands: Sequence[Strand], lattice: Lattice, accounts: Accounts, work: float) -> None:
+def _refine(strands: Sequence[Strand], accounts: Accounts, work: float) -> None:
     """Halve the interval that loses most, until none loses more than it may, or there was as much ``work``.
 
-    Where a ray needs less than another one needs at the interval's begin, it does not matter what it loses; with some
-    room, since the worst ray for pB = 1 - pA need not be so for smaller pB.
+    Where a ray needs less than another one, it does not matter what it loses; with some room, since the worst ray for
+    pB = 1 - pA need not be so for smaller pB.
     """
-    needed = np.zeros(len(strands[0].enough))
     waiting: list[Interval] = []
 
-    def fill(number: int, first: float, last: float) -> None:
-        enough, lost = strands[number].fill(first, last)
-        matters = ndtri(min(enough, 1.0)) >= CLOSE * needed[lattice.index(first)]
-        if lost > 1.0 and matters and strands[number].p_star(first) < TOP:
-            heapq.heappush(waiting, Interval(-lost, number, first, last))
+    def fill(number: int, first: float, last: float, before: float = math.inf, steps: bool = True) -> None:
+        filled = strands[number].fill(first, last, before, steps)
+        if filled.lost > 1.0 and strands[number].p_star(first) < TOP and matters(filled):
+            heapq.heappush(waiting, Interval(-filled.lost, number, first, last, filled.steps))
 
-    def note(number: int, radius: float) -> None:
-        place = lattice.index(radius)
-        needed[place:] = np.maximum(needed[place:], ndtri(strands[number].p_star(radius)))
+    def matters(filled: Filled) -> bool:
+        needed = np.max([strand.quantiles(filled.radii) for strand in strands], axis=0)
+        return bool(np.any(ndtri(np.minimum(filled.enough, 1.0)) >= CLOSE * needed))
 
-    for number, strand in enumerate(strands):
-        for radius in strand.points:
-            note(number, radius)
     for number, strand in enumerate(strands):
         for first, last in pairwise(strand.points):
             fill(number, first, last)
@@ -95,6 +94,6 @@ def _refine(strands: Sequence[Strand], lattice: Lattice, accounts: Accounts, wor
         worst = heapq.heappop(waiting)
         middle = worst.first + (worst.last - worst.first) / 2
         strands[worst.strand].add(middle)
-        note(worst.strand, middle)
-        fill(worst.strand, worst.first, middle)
-        fill(worst.strand, middle, worst.last)
+        missed = strands[worst.strand].missed(middle)
+        fill(worst.strand, worst.first, middle, missed, worst.steps)
+        fill(worst.strand, middle, worst.last, missed, worst.steps)

@@ -9,7 +9,7 @@ import numpy as np
 
 from robustbench_rs.api import ProductNoise
 
-VERSION = 1
+VERSION = 2
 """Raise it when tables come out differently, or are kept in another form."""
 _SIZES = np.concatenate([np.geomspace(1e-12, 1e12, 241), np.linspace(0.0, 12.0, 241)])
 PROBES = np.sort(np.concatenate([-_SIZES, _SIZES]))
@@ -26,6 +26,7 @@ def key(noise: ProductNoise, norm: float, dim: int, tolerance: float) -> str:
         "support": [repr(float(end)) for end in noise.support],
         "facts": [bool(fact) for fact in (noise.symmetric, noise.unimodal, noise.log_concave, noise.continuous)],
         "turns": None if noise.score_turns is None else [repr(float(turn)) for turn in noise.score_turns],
+        "slope variation": repr(noise.slope_variation),
         "norm": repr(float(norm)),
         "dim": dim,
         "tolerance": repr(float(tolerance)),

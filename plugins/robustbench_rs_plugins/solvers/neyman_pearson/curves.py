@@ -110,7 +110,10 @@ def _lines(curve: Curve, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Rows along one ray: radii (n,) ascending from 0, and the fields of :class:`Row`, stacked; ``edges`` (j + 1,)."""
+    """Rows along one ray: radii (n,) ascending from 0, and the fields of :class:`Row`, stacked; ``edges`` (j + 1,).
+
+    ``bend``: how sharply what is left may bend between rows (:mod:`bends`).
+    """
 
     edges: np.ndarray
     radius: np.ndarray
@@ -119,16 +122,22 @@ class Curves:
     slope: np.ndarray
     intercept: np.ndarray
     roof: np.ndarray
+    bend: float = math.inf
 
     @classmethod
-    def stack(cls, edges: np.ndarray, rows: Mapping[float, Row]) -> Curves:
+    def stack(cls, edges: np.ndarray, rows: Mapping[float, Row], bend: float = math.inf) -> Curves:
         ordered = sorted(rows.items())
-        columns = (np.array(column) for column in zip(*(row for _, row in ordered), strict=True))
-        return cls(edges, np.array([radius for radius, _ in ordered]), *columns)
+        p_star, refuted, slope, intercept, roof = (
+            np.array(column) for column in zip(*(row for _, row in ordered), strict=True)
+        )
+        return cls(edges, np.array(list(dict(ordered))), p_star, refuted, slope, intercept, roof, bend)
+
+    def row(self, at: int) -> Row:
+        return Row(*(getattr(self, name)[at] for name in Row._fields))
 
     def left(self, at: np.ndarray | int, p: np.ndarray) -> np.ndarray:
         """Lower bounds of g(p) at rows ``at``, broadcast."""
-        cell = self._cell(p)
+        cell = self.cell(p)
         return np.asarray(np.maximum(self.slope[at, cell] * p + self.intercept[at, cell], 0.0))
 
     def needed(self, at: np.ndarray | int, kept: np.ndarray) -> np.ndarray:
@@ -147,7 +156,7 @@ class Curves:
 
     def above(self, at: np.ndarray | int, p: np.ndarray) -> np.ndarray:
         """Upper bounds of g(p) at rows ``at``, broadcast: chords of the optimistic curve."""
-        cell = self._cell(p)
+        cell = self.cell(p)
         start, end = self.edges[cell], self.edges[cell + 1]
         first, last = self.roof[at, cell], self.roof[at, cell + 1]
         chord = first + (last - first) * ((p - start) / (end - start))
@@ -171,7 +180,8 @@ class Curves:
         begins: np.ndarray = np.maximum.accumulate(self.slope * self.edges[:-1] + self.intercept, axis=1)
         return begins
 
-    def _cell(self, p: np.ndarray) -> np.ndarray:
+    def cell(self, p: np.ndarray) -> np.ndarray:
+        """The number of the cell that holds p."""
         return np.clip(np.searchsorted(self.edges, p, side="right") - 1, 0, len(self.edges) - 2)
 
 

@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from robustbench_rs.statistics.coordinate import Coordinate
 from robustbench_rs.statistics.tradeoff import Group
 
 SHARES = (0.25, 0.5, 0.75)
 """Of the p-th power of the norm, on the first level of a two-level direction."""
+MOST_BETWEEN = 7
 NEARBY = (0.7, 0.85, 0.95, 1.05, 1.2, 1.4)
 
 
@@ -102,6 +105,16 @@ def neighbours(best: Ray, norm: float, dim: int) -> list[Ray]:
     negative = sum(count for size, count in best.parts if size < 0) / best.count
     counts = {min(max(round(best.count * factor), 1), dim) for factor in NEARBY} - {best.count}
     return [equal(count, norm, round(negative * count)) for count in sorted(counts)]
+
+
+def between(one: Ray, other: Ray, norm: float) -> list[Ray]:
+    """Rays of equal coordinates with counts from that of one to that of the other; none where these are neighbours."""
+    first, last = sorted((one.count, other.count))
+    if last - first < 2:
+        return []
+    counts = np.unique(np.rint(np.geomspace(first, last, min(last - first + 1, MOST_BETWEEN))).astype(int))
+    negative = sum(count for size, count in one.parts if size < 0) / one.count
+    return [equal(count, norm, round(negative * count)) for count in counts.tolist()]
 
 
 def two_level(best: Ray, law: Coordinate, norm: float, dim: int) -> list[Ray]:

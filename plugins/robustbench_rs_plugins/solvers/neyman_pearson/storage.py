@@ -13,7 +13,7 @@ from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
 Arrays = dict[str, np.ndarray]
-COLUMNS = ("edges", "radius", "p_star", "refuted", "slope", "intercept", "roof")
+COLUMNS = ("edges", "radius", "p_star", "refuted", "slope", "intercept", "roof", "bend")
 
 
 def pack_table(table: Table) -> Arrays:
@@ -53,7 +53,12 @@ def unpack_curves(arrays: Mapping[str, np.ndarray] | None, rays: int) -> tuple[C
     """None when there are none, or when they are not those that :func:`pack_curves` wrote for so many rays."""
     if arrays is None or not _intact(arrays, {f"{name}-{i}" for i in range(rays) for name in COLUMNS}):
         return None
-    return tuple(Curves(*(arrays[f"{name}-{i}"] for name in COLUMNS)) for i in range(rays))
+    return tuple(_curves(*(arrays[f"{name}-{i}"] for name in COLUMNS)) for i in range(rays))
+
+
+def _curves(*columns: np.ndarray) -> Curves:
+    edges, radius, p_star, refuted, slope, intercept, roof, bend = columns
+    return Curves(edges, radius, p_star, refuted, slope, intercept, roof, float(bend))
 
 
 def _usable(table: Table) -> bool:

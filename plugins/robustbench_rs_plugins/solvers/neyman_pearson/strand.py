@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
 
+from robustbench_rs.statistics.tradeoff import bend
+from robustbench_rs_plugins.solvers.neyman_pearson import bends
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import (
     NEVER,
@@ -18,50 +23,82 @@ from robustbench_rs_plugins.solvers.neyman_pearson.curves import (
     whole_row,
 )
 from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
+from robustbench_rs_plugins.solvers.neyman_pearson.question import NEARLY_ONE
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 from robustbench_rs_plugins.solvers.neyman_pearson.staircase import Staircase
 
-GAP_SHARE, UPPER_SHARE = 0.5, 0.8
+GAP_SHARE, UPPER_SHARE = 0.8, 0.8
 """Of the tolerance, for what radii and upper values lose between two rows."""
+BETTER = 3.0
+"""Interpolation loses so many times less at least in half an interval; four times in the limit."""
+LOOKS = 9
+"""Places of an interval at which rays are compared."""
+WORTHWHILE = 2.0
+"""Steps that lose so many times more than interpolation are not tried in shorter intervals: what they lose falls less
+there."""
 
 
 @dataclass(frozen=True, order=True)
 class Interval:
-    """Between two rows of strand number ``strand``; ``rank`` orders by what is lost, the most first."""
+    """Between two rows of strand number ``strand``; ``rank`` orders by what is lost, the most first. ``steps``: to be
+    tried between them."""
 
     rank: float
     strand: int
     first: float
     last: float
+    steps: bool
+
+
+class Interpolated(NamedTuple):
+    """The pA that are enough, by interpolation; by how many places the bend puts the one in the middle off."""
+
+    enough: np.ndarray
+    short: int
+
+
+class Filled(NamedTuple):
+    """Some ``radii`` of an interval and the pA that are ``enough`` there; what is ``lost``, as a multiple of what may
+    be; whether ``steps`` may be of use in its halves."""
+
+    radii: np.ndarray
+    enough: np.ndarray
+    lost: float
+    steps: bool
 
 
 class Strand:
-    """``enough``, ``barely``: as in :class:`Table`, for this ray alone, once :meth:`fill` has seen every interval."""
+    """``enough``, ``barely``: as in :class:`Table`, for this ray alone, once :meth:`fill` has seen every interval.
+
+    ``points``: radii of the rows that are a table's own, ascending.
+    """
 
     def __init__(self, accounts: Accounts, ray: Ray, lattice: Lattice) -> None:
         self.ray = ray
+        self.points: list[float] = [0.0]
+        self._quantiles = [0.0]
         self._accounts = accounts
         self._lattice = lattice
         self._edges = p_grid(accounts, ray)
         self._rows: dict[float, Row] = {0.0: no_shift(self._edges)}
+        self._bend = bend(accounts.law, ray.shift(1.0))
 
     @property
     def curves(self) -> Curves:
-        return Curves.stack(self._edges, self._rows)
-
-    @property
-    def points(self) -> list[float]:
-        """Radii of the rows that are a table's own, ascending."""
-        return sorted(radius for radius, row in self._rows.items() if math.isfinite(row.refuted))
+        return Curves.stack(self._edges, self._rows, self._bend)
 
     def p_star(self, radius: float) -> float:
         return self._rows[radius].p_star
 
-    def refuted(self, radius: float) -> float:
-        return self._rows[radius].refuted
+    def quantiles(self, radii: np.ndarray) -> np.ndarray:
+        """About the normal quantiles of p_star (n,); those of the farthest row beyond it."""
+        return np.asarray(np.interp(radii, self.points, self._quantiles))
 
     def add(self, radius: float) -> None:
         self._rows[radius] = whole_row(self._accounts, self.ray, radius, self._edges)
+        place = bisect_left(self.points, radius)
+        self.points.insert(place, radius)
+        self._quantiles.insert(place, float(ndtri(min(self.p_star(radius), NEARLY_ONE))))
 
     def add_steps(self) -> None:
         """The first row, and below it those that only serve as steps, as sharp as the first one must be."""
@@ -79,19 +116,70 @@ class Strand:
         self.enough, self.barely = np.full(size, NEVER), np.zeros(size)
         self.enough[-1], self.barely[0] = self.p_star(last), 0.5
 
-    def fill(self, first: float, last: float) -> tuple[float, float]:
-        """Steps between two rows: the pA that is enough anywhere there, and what is lost, as a multiple of what may be.
+    def missed(self, radius: float) -> float:
+        """What the radius of the pA that a row, just added, needs was short by, as a multiple of what it may be."""
+        place = self._lattice.index(radius)
+        found = int(np.searchsorted(self.enough[: place + 1], self.p_star(radius), side="left"))
+        return self._lost(place - found, 0, radius, radius)
 
-        A pA just below what ``last`` needs gets the last step below it; one just above what ``first`` refutes is
-        refuted only at the first step that reaches it.
+    def fill(self, first: float, last: float, before: float, steps: bool) -> Filled:
+        """Fill the places between two rows.
+
+        By steps: a pA just below what ``last`` needs gets the last step below it; one just above what ``first``
+        refutes is refuted only at the first step that reaches it. Interpolation loses most in the middle: it is judged
+        by what was :meth:`missed` ``before`` there, in an interval of twice the length.
         """
+        start, stop = self._lattice.index(first), self._lattice.index(last)
+        enough, barely, lost = np.full(stop - start, NEVER), np.zeros(stop - start), math.inf
+        enough[0], barely[-1] = self.p_star(first), self._rows[last].refuted
+        if steps:
+            enough, barely, lost = self._steps(first, last)
+        by_steps = lost
+        if math.isfinite(self._bend):
+            between = self._interpolated(first, last, len(enough))
+            lost = min(lost, max(before / BETTER, self._lost(between.short, 0, first, last)))
+            enough = np.minimum(enough, between.enough)
+        np.minimum(self.enough[start:stop], enough, out=self.enough[start:stop])
+        np.maximum(self.barely[start + 1 : stop + 1], barely, out=self.barely[start + 1 : stop + 1])
+        some = np.unique(np.linspace(start, stop - 1, LOOKS).astype(np.intp))
+        lost = lost if len(enough) > 1 else 0.0
+        return Filled(self._lattice.radius(some), self.enough[some], lost, by_steps <= WORTHWHILE * lost)
+
+    def _interpolated(self, first: float, last: float, places: int) -> Interpolated:
+        share, middle = np.arange(places) / places, places // 2
+        missed = self._bend / 2 * (last - first) ** 2 * share * (1.0 - share)
+        # The middle once more, as if the curves did not bend.
+        share, missed = np.append(share, share[middle]), np.append(missed, 0.0)
+        found = bends.enough(self._rows[first], self._rows[last], share, missed)
+        short = middle - int(np.searchsorted(found[:middle], found[-1], side="left"))
+        return Interpolated(found[:-1], short)
+
+    def _steps(self, first: float, last: float) -> tuple[np.ndarray, np.ndarray, float]:
         enough = self._stairs.enough(first, last, self.p_star(first))
         barely = self._stairs.not_enough(first, last, self._rows[last])
-        start = self._lattice.index(first)
-        self.enough[start : start + len(enough)] = enough
-        self.barely[start + 1 : start + 1 + len(barely)] = barely
         # Where T may rise again the first failure counts, also one at `first`.
         short = int(np.count_nonzero(enough[1:] >= max(self.p_star(last), self.p_star(first))))
-        late = int(np.count_nonzero(barely[:-1] <= min(self.refuted(first), self.refuted(last))))
-        unit = self._lattice.unit_above(first) if len(enough) > 1 else 0.0
-        return float(enough[-1]), max(short / GAP_SHARE, late / UPPER_SHARE) * unit / self._accounts.width(last)
+        late = int(np.count_nonzero(barely[:-1] <= min(self._rows[first].refuted, self._rows[last].refuted)))
+        return enough, barely, self._lost(short, late, first, last)
+
+    def refute(self) -> None:
+        """Call when all rows are there: upper values between them by extrapolation, from either side."""
+        if not math.isfinite(self._bend):
+            return
+        rows = self.points
+        for i in range(2, len(rows)):
+            for at, beyond in ((i, i + 1), (i - 1, i - 2)):
+                if 0 < beyond < len(rows):  # radius 0 has no optimistic curve
+                    self._refute(rows[i - 1], rows[i], rows[at], rows[beyond])
+
+    def _refute(self, first: float, last: float, at: float, beyond: float) -> None:
+        start, stop = self._lattice.index(first) + 1, self._lattice.index(last) + 1
+        away = np.abs(self._lattice.radius(np.arange(start, stop)) - at)
+        apart = abs(beyond - at)
+        missed = self._bend / 2 * away * (apart + away)
+        found = bends.not_enough(self._edges, self._rows[at], self._rows[beyond], away / apart, missed)
+        np.maximum(self.barely[start:stop], found, out=self.barely[start:stop])
+
+    def _lost(self, short: int, late: int, first: float, last: float) -> float:
+        unit = self._lattice.unit_above(first)
+        return max(short / GAP_SHARE, late / UPPER_SHARE) * unit / self._accounts.width(last)

@@ -8,12 +8,12 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import SCAN, Accounts
-from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray, candidates, neighbours, two_level
+from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray, between, candidates, neighbours, two_level
 from robustbench_rs_plugins.solvers.neyman_pearson.root import LARGEST
 
 TOP = 1.0 - 1e-7
 """A table ends where this pA is not certified any more."""
-MAX_RAYS = 8
+MAX_RAYS = 10
 LEVELS = (0.0, -0.8, -1.6)
 """Where rays are compared: normal quantiles of what is left to pA, with the negative left to 1 - pB. 0: pB = 1 - pA."""
 NEAR = 0.98
@@ -22,6 +22,8 @@ SAME = 1.0 - 5e-4
 """A ray that moves them this much of the most will do."""
 EARLY = 0.1
 """Where limits move less than this (in normal quantiles), curves are nearly linear in the radius."""
+LOOK_BACK = (0.6, 0.75, 0.87)
+"""Shares of a radius at which rays between its worst one and that of the radius before are looked at."""
 _GRID = np.concatenate([[0.0], ndtr(np.linspace(-5.5, 5.5, 89)), [1.0]])
 
 Strengths = dict[Ray, np.ndarray]
@@ -44,7 +46,8 @@ def survey(accounts: Accounts, norm: float, dim: int) -> list[Ray]:
 
 
 def _looks(accounts: Accounts, norm: float, dim: int) -> Iterator[Strengths]:
-    rays, radius = candidates(accounts.law, norm, dim), accounts.floor
+    rays, radius = _far_apart(candidates(accounts.law, norm, dim), dim), accounts.floor
+    before: Ray | None = None
     for look in range(1000):
         strengths = _strengths(accounts, rays, radius, SCAN)
         worst = _worst(strengths)
@@ -52,10 +55,20 @@ def _looks(accounts: Accounts, norm: float, dim: int) -> Iterator[Strengths]:
         strengths |= _strengths(accounts, more, radius, SCAN)
         most = np.max(list(strengths.values()), axis=0)
         near = [ray for ray, strength in strengths.items() if np.any(strength >= NEAR * most)]
-        yield _strengths(accounts, near, radius, accounts.tolerance)
+        found = _strengths(accounts, near, radius, accounts.tolerance)
+        yield found
+        passing = between(before, _worst(found), norm) if before is not None else []
+        if passing:
+            yield from (_strengths(accounts, passing, share * radius, accounts.tolerance) for share in LOOK_BACK)
         if most[0] >= 2 * ndtri(TOP) or radius > LARGEST:
             return
+        before = _worst(found)
         radius *= 4 if most[0] < EARLY else 2
+
+
+def _far_apart(rays: Iterable[Ray], dim: int) -> list[Ray]:
+    """Powers of two: what lies between the best of them is looked at as their neighbours."""
+    return [ray for ray in rays if ray.count & (ray.count - 1) == 0 or ray.count == dim]
 
 
 def _worst(strengths: Strengths) -> Ray:

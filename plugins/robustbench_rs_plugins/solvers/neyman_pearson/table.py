@@ -56,8 +56,15 @@ class PairTable:
 
     def find(self, top: np.ndarray, rest: np.ndarray) -> Found:
         """For pA = ``top`` and 1 - pB = ``rest`` >= pA (m,), of sum above 1."""
-        radii = np.stack([strand.radius(top, rest) for strand in self._strands])
-        upper = np.min([strand.upper(top, rest) for strand in self._strands], axis=0)
+        radius, upper = np.full(top.shape, np.inf), np.full(top.shape, np.inf)
+        worst = np.zeros(top.shape, dtype=np.intp)
+        for number, strand in enumerate(self._strands):
+            here = np.flatnonzero(~strand.certified(radius, top, rest))
+            found = strand.radius(top[here], rest[here])
+            less = found < radius[here]
+            radius[here[less]], worst[here[less]] = found[less], number
+            here = np.flatnonzero(np.isinf(upper) | strand.refuted(upper, top, rest))
+            upper[here] = np.minimum(upper[here], strand.upper(top[here], rest[here]))
         # What holds for every pB up to 1 - pA holds for this one, and may have been found with less loss.
-        radius = np.maximum(radii.min(axis=0), np.where(top > 0.5, self._table.find(top).radius, 0.0))
-        return Found(radius, upper, radii.argmin(axis=0))
+        radius = np.maximum(radius, np.where(top > 0.5, self._table.find(top).radius, 0.0))
+        return Found(radius, upper, worst)

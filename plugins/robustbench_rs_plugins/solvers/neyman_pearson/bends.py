@@ -1,0 +1,72 @@
+"""Between two radii of a table: interpolation with a proved bound of what it may miss.
+
+Along a ray H_r(kappa) + m(kappa) r^2 / 2 is convex in the radius r, with m(kappa) = m kappa / (1 + kappa)
+(:mod:`robustbench_rs.statistics.tradeoff.bend`). Between rows a < b it is thus at most the straight line between its
+values there, so that
+
+    H_r(kappa) <= ((b - r) H_a + (r - a) H_b) / (b - a) + m(kappa) (r - a) (b - r) / 2,
+
+which raises every line kappa p - H_r(kappa) below g_r. In the same way what one fixed classifier keeps at r has a
+second derivative of at most m. The worst one for the row b keeps at most the optimistic g_b(p) there, and at least
+g_c(p) at any other row c; so much it keeps at most on the other side of b, by extrapolation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robustbench_rs_plugins.solvers.neyman_pearson.curves import ROUNDING, Row
+
+ASIDE = np.array([-8, -4, -2, -1, 0, 1, 2, 4, 8])
+"""Lines tried about the one that is best if the best one moves evenly from row to row."""
+
+
+def lines_at(row: Row, slopes: np.ndarray) -> np.ndarray:
+    """Intercepts of lines of ``slopes`` (j,) below the row's curve: they are concave in the slope."""
+    order = np.argsort(row.slope, kind="stable")
+    own, intercept = row.slope[order], row.intercept[order]
+    beyond = np.maximum(slopes - own[-1], 0.0)  # a steeper line through the last one's end p = 1
+    return np.asarray(np.interp(slopes, own, intercept) - beyond - 2 * ROUNDING * (slopes + 1.0))
+
+
+def enough(first: Row, last: Row, share: np.ndarray, missed: np.ndarray) -> np.ndarray:
+    """Each pA above is certified at the radius that lies by ``share`` (n,) of the way from ``first`` to ``last``.
+
+    ``missed``: m (r - a) (b - r) / 2 there (n,), of which a line of slope kappa takes kappa / (1 + kappa).
+    """
+    rising = first.slope > 0
+    slope, near = first.slope[rising], first.intercept[rising]
+    if not len(slope):
+        return np.ones(len(share))
+    far = lines_at(last, slope)
+    best = [int(np.argmin((0.5 - intercept) / slope)) for intercept in (near, far)]
+    middle = np.rint(best[0] + (best[1] - best[0]) * share).astype(np.intp)
+    cell = np.clip(middle[:, np.newaxis] + ASIDE, 0, len(slope) - 1)
+    near, far, slope, share, missed = near[cell], far[cell], slope[cell], share[:, np.newaxis], missed[:, np.newaxis]
+    lines = near + share * (far - near) - missed * slope / (1.0 + slope)
+    found = np.min((0.5 - lines) / slope, axis=1)
+    return np.asarray(found * (1.0 + ROUNDING) + ROUNDING)
+
+
+def not_enough(edges: np.ndarray, end: Row, beyond: Row, share: np.ndarray, missed: np.ndarray) -> np.ndarray:
+    """No pA up to this is certified at a radius that is ``share`` (n,) times as far from ``end`` as ``beyond``, on the
+    other side.
+
+    ``missed``: m (b - r) (c - r) / 2 there (n,).
+    """
+    later = np.stack([np.maximum(beyond.slope * edge + beyond.intercept, 0.0) for edge in (edges[:-1], edges[1:])])
+
+    def left(end_of: int, cell: np.ndarray) -> np.ndarray:
+        """What is left at the begin (0) or end (1) of cells (n,)."""
+        return np.asarray((1.0 + share) * end.roof[cell + end_of] - share * later[end_of, cell] + missed + ROUNDING)
+
+    low, high = np.zeros(len(share), dtype=np.intp), np.full(len(share), len(edges) - 1)
+    while np.any(high - low > 1):
+        middle = (low + high) // 2
+        holds = left(0, middle) <= 0.5
+        low, high = np.where(holds, middle, low), np.where(holds, high, middle)
+    begin, stop = left(0, low), left(1, low)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = np.where(stop <= 0.5, 1.0, np.clip((0.5 - begin) / (stop - begin), 0.0, 1.0))
+    found = np.where(begin <= 0.5, edges[low] + part * (edges[low + 1] - edges[low]), 0.0)
+    return np.asarray(np.maximum(found * (1.0 - ROUNDING) - ROUNDING, 0.0))
