@@ -49,6 +49,8 @@ class ProductNoise(Noise):
     slope_variation: float | None = None
     """Total variation of the density's derivative, kinks counted; an upper bound will do. None: not stated, or
     infinite. Without it, tables of radii of a density that is not log-concave need more rows."""
+    score_slope_turns: tuple[float, ...] | None = None
+    """Ascending points between which :meth:`score_slope` is monotone; None: unknown. For tables of heavy tails."""
 
     def __init__(self, params: Params | None = None) -> None:
         super().__init__(params)
@@ -63,6 +65,10 @@ class ProductNoise(Noise):
     def score(self, z: np.ndarray) -> np.ndarray:
         """-d log density / dz, float64, any shape; needed only together with ``score_turns``."""
         raise NotImplementedError(f"{self.name} noise states no score")
+
+    def score_slope(self, z: np.ndarray) -> np.ndarray:
+        """Derivative of :meth:`score`, float64, any shape; needed only together with ``score_slope_turns``."""
+        raise NotImplementedError(f"{self.name} noise does not state how its score rises")
 
     @cached_property
     def log_normaliser(self) -> float:

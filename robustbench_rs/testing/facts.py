@@ -201,6 +201,34 @@ def _slopes(product: Product) -> str | None:
     )
 
 
+def _score_slope(product: Product) -> str | None:
+    """Its integral is the score's change, and it is monotone, between any two of its turns and the score's."""
+    noise, turns = product.noise, product.noise.score_slope_turns
+    if turns is None:
+        return None
+    if not _states_score(noise) or type(noise).score_slope is ProductNoise.score_slope:
+        return "score_slope_turns is stated, but no score, or no score_slope"
+    if list(turns) != sorted(set(turns)):
+        return f"score_slope_turns = {turns} do not ascend"
+    points = product.points[(product.points > noise.support[0]) & (product.points < noise.support[1])]
+    dense = np.interp(np.arange(0, len(points) - 1, 1 / BETWEEN), np.arange(len(points)), points)
+    for low, high in itertools.pairwise(sorted({-math.inf, *turns, *(noise.score_turns or ()), math.inf})):
+        z = dense[(dense > low) & (dense < high)]
+        slope = noise.score_slope(z)
+        change, found = np.diff(noise.score(z)), gauss(noise.score_slope, z[:-1], z[1:])
+        bad = np.abs(found - change) > 1e-7 * gauss(lambda x: np.abs(noise.score_slope(x)), z[:-1], z[1:]) + 1e-12
+        # Gauss's rule does not follow a pole: where the slope more than doubles between neighbours, it is not asked.
+        bad &= np.maximum(np.abs(slope[:-1]), np.abs(slope[1:])) <= 2 * np.minimum(
+            np.abs(slope[:-1]), np.abs(slope[1:])
+        )
+        if np.any(bad):
+            return f"is not the derivative of the score near z = {z[int(np.argmax(bad))]:.6g}"
+        steps, slack = np.diff(slope), 1e-9 * np.abs(slope[1:]) + 1e-15
+        if not (np.all(steps >= -slack) or np.all(steps <= slack)):
+            return f"is not monotone between {low:.6g} and {high:.6g}, which score_slope_turns say are neighbours"
+    return None
+
+
 CHECKS: dict[str, Check[Product]] = {
     "symmetric": _symmetric,
     "unimodal": _unimodal,
@@ -210,4 +238,5 @@ CHECKS: dict[str, Check[Product]] = {
     "score is monotone between its turns": _turns,
     "fisher_information": _fisher,
     "slope_variation": _slopes,
+    "score_slope": _score_slope,
 }

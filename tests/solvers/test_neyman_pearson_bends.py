@@ -9,7 +9,7 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from robustbench_rs.api import NoiseParams, ProductNoise
-from robustbench_rs.statistics.tradeoff import bend
+from robustbench_rs.statistics.tradeoff import Stretch, bend
 from robustbench_rs_plugins.noises.cauchy import Cauchy
 from robustbench_rs_plugins.noises.gaussian import Gaussian
 from robustbench_rs_plugins.noises.pareto import Pareto
@@ -38,17 +38,34 @@ def accounts() -> Accounts:
     return Accounts(Gaussian(ONE), 2.0, 16, 1e-3)
 
 
-def allowance(accounts: Accounts) -> np.ndarray:
-    return bend(accounts.law, SPREAD.shift(1.0)) / 2 * (LAST - FIRST) ** 2 * SHARE * (1 - SHARE)
+def bridge(accounts: Accounts) -> bends.Bridge:
+    return bends.Bridge(bend(accounts.law, SPREAD.shift(1.0)), 1.0, fixed=True)
 
 
 def test_enough_is_enough(accounts: Accounts) -> None:
     edges = p_grid(accounts, SPREAD)
     first, last = (whole_row(accounts, SPREAD, radius, edges) for radius in (FIRST, LAST))
     truth = ndtr(FIRST + SHARE * (LAST - FIRST))
-    found = bends.enough(first, last, SHARE, allowance(accounts))
+    found = bends.enough(first, last, SHARE, bridge(accounts), LAST - FIRST)
     assert np.all(found >= truth)
-    assert np.all(found <= truth + allowance(accounts) + 2e-3)
+    assert np.all(found <= truth + bridge(accounts).bend / 2 * (LAST - FIRST) ** 2 * SHARE * (1 - SHARE) + 2e-3)
+
+
+@pytest.mark.parametrize("name", sorted(HEAVY))
+def test_enough_by_stretching(name: str) -> None:
+    """Slopes that move with the radius: not below what the engine proves to be needed at the radii themselves."""
+    accounts, ray = Accounts(HEAVY[name], 1.0, 2, 1e-4), equal(2, 1.0)
+    edges = p_grid(accounts, ray)
+    first, last, share = 8.0, 10.0, np.array([0.0, 0.25, 0.5, 0.75])
+    rows = [whole_row(accounts, ray, radius, edges) for radius in (first, last)]
+    far = bends.Bridge(*Stretch(accounts.law).between(ray.shift(1.0), first, last), fixed=False)
+    assert math.isfinite(far.bend)
+    assert far.ratio > 1.2
+    found = bends.enough(rows[0], rows[1], share, far, last - first)
+    for radius, enough in zip((first + share * (last - first)).tolist(), found.tolist(), strict=True):
+        curve, optimistic = accounts.pair(ray, radius)
+        assert enough > optimistic.p_star()
+        assert enough < curve.p_star() + 0.01
 
 
 def test_without_the_allowance_lines_would_lie_above_the_curve(accounts: Accounts) -> None:
@@ -95,8 +112,8 @@ def with_rows_at_powers_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strand, "UPPER_SHARE", 60.0)
 
 
-def test_whole_tables_of_coarse_rows(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against p*(r) = Phi(r), at every lattice radius; and interpolation is what some of it comes from."""
+def test_whole_tables_of_coarse_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against p*(r) = Phi(r), at every lattice radius, without steps."""
     with_rows_at_powers_of_two(monkeypatch)
     monkeypatch.setattr(strand, "WORTHWHILE", 0.0)
     table, _ = build(Accounts(Gaussian(ONE), math.inf, 16, 1e-3), math.inf, 16)

@@ -38,12 +38,16 @@ class Heavy(ProductNoise):
     score_turns = (-math.sqrt(3), math.sqrt(3))
     fisher_information = 4 / 6
     slope_variation = 4 * 0.21968
+    score_slope_turns = (-3.0, 0.0, 3.0)
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
         return -2 * np.log1p(np.square(z) / 3)
 
     def score(self, z: np.ndarray) -> np.ndarray:
         return 4 * z / (3 + np.square(z))
+
+    def score_slope(self, z: np.ndarray) -> np.ndarray:
+        return 4 * (3 - np.square(z)) / np.square(3 + np.square(z))
 
 
 class Root(ProductNoise):
@@ -81,7 +85,7 @@ class Triangle(ProductNoise):
 def failing(noise: ProductNoise) -> set[str]:
     product = Product(noise, TabulatedLaw(noise.log_density, noise.support))
     results = run(product_law.CHECKS, product, "") + run(facts.CHECKS, product, "")
-    assert len(results) == 16
+    assert len(results) == 17
     return {result.name for result in results if not result.passed}
 
 
@@ -191,7 +195,7 @@ class ScoreElsewhere(Heavy):
         right = super().score(z)
         return np.where((z > 5) & (z < 6), 0.99 * right, right)
 
-    fisher_information = None
+    fisher_information = score_slope_turns = None
 
 
 class NoScore(ProductNoise):
@@ -220,6 +224,19 @@ class WrongFisher(Heavy):
 
 class WrongSlopes(Heavy):
     slope_variation = 4 * 0.2195
+
+
+class WrongScoreSlope(Heavy):
+    def score_slope(self, z: np.ndarray) -> np.ndarray:
+        return 1.001 * super().score_slope(z)
+
+
+class WrongSlopeTurns(Heavy):
+    score_slope_turns = (-3.0, 3.0)
+
+
+class NoScoreSlope(Heavy):
+    score_slope = ProductNoise.score_slope
 
 
 class SlopesOfAJump(Jump):
@@ -269,6 +286,9 @@ TURNS = "score is monotone between its turns"
         (UnsortedTurns, {TURNS}),
         (WrongFisher, {"fisher_information"}),
         (WrongSlopes, {"slope_variation"}),
+        (WrongScoreSlope, {"score_slope"}),
+        (WrongSlopeTurns, {"score_slope"}),
+        (NoScoreSlope, {"score_slope"}),
         (SlopesOfAJump, {"slope_variation"}),
         (FiniteFisher, {"fisher_information"}),
         (InfiniteFisher, {"fisher_information"}),

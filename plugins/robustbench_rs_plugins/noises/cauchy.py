@@ -21,6 +21,7 @@ class Cauchy(EvenNoise):
     name = "cauchy"
     continuous = True
     score_turns = (-1.0, 1.0)
+    score_slope_turns = (-math.sqrt(3.0), 0.0, math.sqrt(3.0))
     std = math.inf
     fisher_information = 0.5
     slope_variation = 1.5 * math.sqrt(3.0) / math.pi  # four times the slope at z = 1 / sqrt(3)
@@ -35,6 +36,12 @@ class Cauchy(EvenNoise):
         z = np.asarray(z, dtype=np.float64)
         with np.errstate(divide="ignore", over="ignore"):
             return np.asarray(2.0 / (z + 1.0 / z))
+
+    def score_slope(self, z: np.ndarray) -> np.ndarray:
+        """2 (1 - z^2) / (1 + z^2)^2."""
+        square = np.square(np.asarray(z, dtype=np.float64))
+        with np.errstate(over="ignore"):
+            return np.asarray(2.0 / (1.0 + square) * (2.0 / (1.0 + square) - 1.0))
 
     def upper_tail(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(np.arctan2(1.0, z) / math.pi)

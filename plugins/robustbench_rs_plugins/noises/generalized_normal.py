@@ -74,6 +74,16 @@ class GeneralizedNormal(EvenNoise):
             size = self.params.beta * np.abs(z) ** (self.params.beta - 1)
         return np.asarray(np.where(z == 0, 0.0, np.copysign(size, z)))
 
+    @property
+    def score_slope_turns(self) -> tuple[float, ...]:  # type: ignore[override]
+        return (0.0,)
+
+    def score_slope(self, z: np.ndarray) -> np.ndarray:
+        """beta (beta - 1) abs(z)^(beta - 2)."""
+        beta = self.params.beta
+        with np.errstate(all="ignore"):
+            return np.asarray(beta * (beta - 1) * np.abs(np.asarray(z, dtype=np.float64)) ** (beta - 2))
+
     def upper_tail(self, z: np.ndarray) -> np.ndarray:
         shape = 1 / self.params.beta
         z = np.asarray(z, dtype=np.float64)

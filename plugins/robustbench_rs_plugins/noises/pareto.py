@@ -67,6 +67,13 @@ class Pareto(EvenNoise):
         """(a + 1) sign(z) / (1 + abs(z)): it jumps at 0 and falls on both sides."""
         return np.asarray((self.params.a + 1) * np.sign(z) / (1.0 + np.abs(z)))
 
+    score_slope_turns = (0.0,)
+
+    def score_slope(self, z: np.ndarray) -> np.ndarray:
+        """-(a + 1) / (1 + abs(z))^2."""
+        with np.errstate(over="ignore"):
+            return np.asarray(-(self.params.a + 1) / np.square(1.0 + np.abs(z)))
+
     def upper_tail(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(0.5 * np.exp(-self.params.a * np.log1p(z)))
 

@@ -73,6 +73,17 @@ class StudentT(EvenNoise):
         with np.errstate(divide="ignore", over="ignore"):
             return np.asarray((self.params.df + 1) / (z + self.params.df / z))
 
+    @property
+    def score_slope_turns(self) -> tuple[float, ...]:  # type: ignore[override]
+        return (-math.sqrt(3 * self.params.df), 0.0, math.sqrt(3 * self.params.df))
+
+    def score_slope(self, z: np.ndarray) -> np.ndarray:
+        """(df + 1) (df - z^2) / (df + z^2)^2."""
+        df = self.params.df
+        with np.errstate(over="ignore"):
+            total = df + np.square(np.asarray(z, dtype=np.float64))
+        return np.asarray((df + 1) / total * (2.0 * df / total - 1.0))
+
     def upper_tail(self, z: np.ndarray) -> np.ndarray:
         """Far out by its leading term, t^-df / (df B(df/2, 1/2)) with t = z / sqrt(df), for ``stdtr`` underflows there;
         for df = 1 by the arc tangent, for there ``stdtr`` errs by up to 4e-9 next to 0 (scipy 1.17)."""

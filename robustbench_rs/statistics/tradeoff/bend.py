@@ -1,8 +1,8 @@
 """How sharply trade-off functions can bend as a shift gets longer: a proof for all lengths between two.
 
 Let H_r(kappa) = E_P[(kappa - dQ_r/dP)_+] for the shift r v, so that g_r(p) >= kappa p - H_r(kappa) (the supporting
-lines of :class:`TradeOff`). At every point x, kappa p(x + b r v) - p(x - (1 - b) r v) has a second derivative in r, and the
-positive part of a function bends downwards only where the function does. So H_r bends downwards by at most
+lines of :class:`TradeOff`). At every point x, kappa p(x + b r v) - p(x - (1 - b) r v) has a second derivative in r, and
+the positive part of a function bends downwards only where the function does. So H_r bends downwards by at most
 (1 - b)^2 m + b^2 kappa m,
 
     m = E(U_-) = E(U_+),  U = sum of v_i^2 q''/q(z_i) + sum over i != j of v_i v_j psi(z_i) psi(z_j),

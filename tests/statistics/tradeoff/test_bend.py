@@ -1,4 +1,4 @@
-"""Along one direction H_r + m kappa / (1 + kappa) r^2 / 2 is convex: by quadrature, in closed form and by simulation."""
+"""Along a ray H_r + m kappa / (1 + kappa) r^2 / 2 is convex: by quadrature, in closed form and by simulation."""
 
 from __future__ import annotations
 

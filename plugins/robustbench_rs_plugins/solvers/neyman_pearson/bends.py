@@ -4,18 +4,27 @@ Along a ray H_r(kappa) + m(kappa) r^2 / 2 is convex in the radius r, with m(kapp
 (:mod:`robustbench_rs.statistics.tradeoff.bend`). Between rows a < b it is thus at most the straight line between its
 values there, so that
 
-    H_r(kappa) <= ((b - r) H_a + (r - a) H_b) / (b - a) + m(kappa) (r - a) (b - r) / 2,
+    H_r(kappa) <= ((b - r) H_a + (r - a) H_b) / (b - a) + m(kappa) (r - a) (b - r) / 2.
 
-which raises every line kappa p - H_r(kappa) below g_r. In the same way what one fixed classifier keeps at r has a
+The same holds, with another m, if kappa moves evenly from the first row to ``ratio`` times as much at the last one
+(:mod:`robustbench_rs.statistics.tradeoff.stretch`). Both raise lines kappa p - H_r(kappa) below g_r: the mean of one
+line of either row, less what may be missed.
+
+In the same way what one fixed classifier keeps at r has a
 second derivative of at most m. The worst one for the row b keeps at most the optimistic g_b(p) there, and at least
 g_c(p) at any other row c; so much it keeps at most on the other side of b, by extrapolation.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from robustbench_rs.statistics.coordinate import Coordinate
+from robustbench_rs.statistics.tradeoff import Stretch, bend
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import ROUNDING, Row
+from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 
 ASIDE = np.array([-8, -4, -2, -1, 0, 1, 2, 4, 8])
 """Lines tried about the one that is best if the best one moves evenly from row to row."""
@@ -29,22 +38,51 @@ def lines_at(row: Row, slopes: np.ndarray) -> np.ndarray:
     return np.asarray(np.interp(slopes, own, intercept) - beyond - 2 * ROUNDING * (slopes + 1.0))
 
 
-def enough(first: Row, last: Row, share: np.ndarray, missed: np.ndarray) -> np.ndarray:
+class Bridge(NamedTuple):
+    """Between two rows: m, the ratio of the slopes of the lines that are taken together, and whether m(kappa) is m
+    kappa / (1 + kappa) (:mod:`bend`), or m (:mod:`stretch`)."""
+
+    bend: float
+    ratio: float
+    fixed: bool
+
+    def missed(self, slope: np.ndarray) -> np.ndarray:
+        """m(kappa) for lines of ``slope`` at the first row, any shape."""
+        return np.asarray(self.bend * slope / (1.0 + slope) if self.fixed else np.full(slope.shape, self.bend))
+
+
+class Bridges:
+    """The sharper bound for each interval along one ray."""
+
+    def __init__(self, law: Coordinate, ray: Ray, stretch: Stretch) -> None:
+        self.bend = bend(law, ray.shift(1.0))
+        self._stretch = stretch
+        self._shift = ray.shift(1.0)
+
+    def between(self, first: float, last: float, slope: float) -> Bridge:
+        """``slope``: of the line of the first row that is likely to be needed."""
+        near = Bridge(self.bend, 1.0, True)
+        far = Bridge(*self._stretch.between(self._shift, first, last), False)
+        return far if far.bend < self.bend * slope / (1.0 + slope) else near
+
+
+def enough(first: Row, last: Row, share: np.ndarray, bridge: Bridge, width: float) -> np.ndarray:
     """Each pA above is certified at the radius that lies by ``share`` (n,) of the way from ``first`` to ``last``.
 
-    ``missed``: m (r - a) (b - r) / 2 there (n,), of which a line of slope kappa takes kappa / (1 + kappa).
+    ``width``: how far the rows are apart.
     """
     rising = first.slope > 0
     slope, near = first.slope[rising], first.intercept[rising]
     if not len(slope):
         return np.ones(len(share))
-    far = lines_at(last, slope)
-    best = [int(np.argmin((0.5 - intercept) / slope)) for intercept in (near, far)]
+    far = lines_at(last, bridge.ratio * slope)
+    best = [int(np.argmin((0.5 - line) / (kappa * slope))) for line, kappa in ((near, 1.0), (far, bridge.ratio))]
     middle = np.rint(best[0] + (best[1] - best[0]) * share).astype(np.intp)
     cell = np.clip(middle[:, np.newaxis] + ASIDE, 0, len(slope) - 1)
-    near, far, slope, share, missed = near[cell], far[cell], slope[cell], share[:, np.newaxis], missed[:, np.newaxis]
-    lines = near + share * (far - near) - missed * slope / (1.0 + slope)
-    found = np.min((0.5 - lines) / slope, axis=1)
+    near, far, slope, share = near[cell], far[cell], slope[cell], share[:, np.newaxis]
+    missed = bridge.missed(slope) / 2 * width**2 * share * (1.0 - share)
+    lines = near + share * (far - near) - missed
+    found = np.min((0.5 - lines) / (slope * (1.0 + share * (bridge.ratio - 1.0))), axis=1)
     return np.asarray(found * (1.0 + ROUNDING) + ROUNDING)
 
 

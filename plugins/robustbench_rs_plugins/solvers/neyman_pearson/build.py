@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import ndtri
 
+from robustbench_rs.statistics.tradeoff import Stretch
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import Curves
 from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
@@ -21,7 +22,7 @@ from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
 STEP_SHARE = 0.125
 """Of the tolerance, for the distance of a table's radii."""
-WORK_SHORT, WORK = 4500.0, 10000.0
+WORK_SHORT, WORK = 4000.0, 10000.0
 """What a table may cost; the second where directions are searched in 1 < p < inf. One that would need more is less fine
 than wanted, which its upper values show."""
 
@@ -33,7 +34,8 @@ def build(accounts: Accounts, norm: float, dim: int) -> tuple[Table, tuple[Curve
     """A table for limits up to ``TOP`` (larger ones get its last radius); the curves for any pB, one set per ray."""
     known = proved_worst(accounts.law, norm, dim)
     lattice = Lattice.fine(accounts.floor, STEP_SHARE * accounts.tolerance)
-    strands = [Strand(accounts, ray, lattice) for ray in known or survey(accounts, norm, dim)]
+    stretch = Stretch(accounts.law)
+    strands = [Strand(accounts, ray, lattice, stretch) for ray in known or survey(accounts, norm, dim)]
     _powers(strands, lattice)
     _refine(strands, accounts, WORK if known is None and norm not in (1, np.inf) else WORK_SHORT)
     for strand in strands:

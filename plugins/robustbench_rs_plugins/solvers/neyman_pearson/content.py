@@ -27,6 +27,7 @@ def key(noise: ProductNoise, norm: float, dim: int, tolerance: float) -> str:
         "facts": [bool(fact) for fact in (noise.symmetric, noise.unimodal, noise.log_concave, noise.continuous)],
         "turns": None if noise.score_turns is None else [repr(float(turn)) for turn in noise.score_turns],
         "slope variation": repr(noise.slope_variation),
+        "slope turns": None if noise.score_slope_turns is None else [repr(float(t)) for t in noise.score_slope_turns],
         "norm": repr(float(norm)),
         "dim": dim,
         "tolerance": repr(float(tolerance)),
@@ -44,6 +45,8 @@ def _probed(noise: ProductNoise) -> list[np.ndarray]:
         values = [np.asarray(noise.log_density(inside))]
         if noise.score_turns is not None:
             values.append(np.asarray(noise.score(inside)))
+        if noise.score_slope_turns is not None:
+            values.append(np.asarray(noise.score_slope(inside)))
         for name in OVERRIDES:
             if getattr(type(noise), name) is not getattr(ProductNoise, name):
                 at = np.linspace(0.0, 1.0, 65)[1:-1] if name == "quantile" else inside

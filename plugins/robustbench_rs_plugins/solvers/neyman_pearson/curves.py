@@ -29,6 +29,7 @@ ROUNDING = 2.0**-49
 """More than the rounding of a line, relative to its terms, and of its inverse."""
 NOISE = 1e-14
 """About the rounding of a value of g; only a choice of lines depends on it."""
+NO_BRIDGES = np.zeros((0, 3))
 NEVER = 2.0
 """A probability that no class has."""
 
@@ -112,7 +113,8 @@ def _lines(curve: Curve, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Curves:
     """Rows along one ray: radii (n,) ascending from 0, and the fields of :class:`Row`, stacked; ``edges`` (j + 1,).
 
-    ``bend``: how sharply what is left may bend between rows (:mod:`bends`).
+    ``bend``: how sharply what a classifier keeps may bend; ``bridges`` (k - 1, 3), from each of the k rows that are a
+    table's own to the next one (:mod:`bends`).
     """
 
     edges: np.ndarray
@@ -122,15 +124,18 @@ class Curves:
     slope: np.ndarray
     intercept: np.ndarray
     roof: np.ndarray
-    bend: float = math.inf
+    bend: float
+    bridges: np.ndarray
 
     @classmethod
-    def stack(cls, edges: np.ndarray, rows: Mapping[float, Row], bend: float = math.inf) -> Curves:
+    def stack(
+        cls, edges: np.ndarray, rows: Mapping[float, Row], bend: float = math.inf, bridges: np.ndarray = NO_BRIDGES
+    ) -> Curves:
         ordered = sorted(rows.items())
         p_star, refuted, slope, intercept, roof = (
             np.array(column) for column in zip(*(row for _, row in ordered), strict=True)
         )
-        return cls(edges, np.array(list(dict(ordered))), p_star, refuted, slope, intercept, roof, bend)
+        return cls(edges, np.array(list(dict(ordered))), p_star, refuted, slope, intercept, roof, bend, bridges)
 
     def row(self, at: int) -> Row:
         return Row(*(getattr(self, name)[at] for name in Row._fields))

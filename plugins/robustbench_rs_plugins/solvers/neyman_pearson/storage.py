@@ -13,7 +13,7 @@ from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
 Arrays = dict[str, np.ndarray]
-COLUMNS = ("edges", "radius", "p_star", "refuted", "slope", "intercept", "roof", "bend")
+COLUMNS = ("edges", "radius", "p_star", "refuted", "slope", "intercept", "roof", "bend", "bridges")
 
 
 def pack_table(table: Table) -> Arrays:
@@ -57,8 +57,8 @@ def unpack_curves(arrays: Mapping[str, np.ndarray] | None, rays: int) -> tuple[C
 
 
 def _curves(*columns: np.ndarray) -> Curves:
-    edges, radius, p_star, refuted, slope, intercept, roof, bend = columns
-    return Curves(edges, radius, p_star, refuted, slope, intercept, roof, float(bend))
+    edges, radius, p_star, refuted, slope, intercept, roof, bend, bridges = columns
+    return Curves(edges, radius, p_star, refuted, slope, intercept, roof, float(bend), bridges)
 
 
 def _usable(table: Table) -> bool:

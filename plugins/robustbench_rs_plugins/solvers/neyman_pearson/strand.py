@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
-from robustbench_rs.statistics.tradeoff import bend
+from robustbench_rs.statistics.tradeoff import Stretch
 from robustbench_rs_plugins.solvers.neyman_pearson import bends
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import (
@@ -73,7 +74,7 @@ class Strand:
     ``points``: radii of the rows that are a table's own, ascending.
     """
 
-    def __init__(self, accounts: Accounts, ray: Ray, lattice: Lattice) -> None:
+    def __init__(self, accounts: Accounts, ray: Ray, lattice: Lattice, stretch: Stretch) -> None:
         self.ray = ray
         self.points: list[float] = [0.0]
         self._quantiles = [0.0]
@@ -81,11 +82,12 @@ class Strand:
         self._lattice = lattice
         self._edges = p_grid(accounts, ray)
         self._rows: dict[float, Row] = {0.0: no_shift(self._edges)}
-        self._bend = bend(accounts.law, ray.shift(1.0))
+        self._bridges = bends.Bridges(accounts.law, ray, stretch)
 
     @property
     def curves(self) -> Curves:
-        return Curves.stack(self._edges, self._rows, self._bend)
+        bridges = [self._bridge(*interval) for interval in pairwise(self.points)]
+        return Curves.stack(self._edges, self._rows, self._bridges.bend, np.array(bridges, dtype=np.float64))
 
     def p_star(self, radius: float) -> float:
         return self._rows[radius].p_star
@@ -135,8 +137,9 @@ class Strand:
         if steps:
             enough, barely, lost = self._steps(first, last)
         by_steps = lost
-        if math.isfinite(self._bend):
-            between = self._interpolated(first, last, len(enough))
+        bridge = self._bridge(first, last)
+        if math.isfinite(bridge.bend):
+            between = self._interpolated(first, last, bridge, len(enough))
             lost = min(lost, max(before / BETTER, self._lost(between.short, 0, first, last)))
             enough = np.minimum(enough, between.enough)
         np.minimum(self.enough[start:stop], enough, out=self.enough[start:stop])
@@ -145,14 +148,17 @@ class Strand:
         lost = lost if len(enough) > 1 else 0.0
         return Filled(self._lattice.radius(some), self.enough[some], lost, by_steps <= WORTHWHILE * lost)
 
-    def _interpolated(self, first: float, last: float, places: int) -> Interpolated:
+    def _bridge(self, first: float, last: float) -> bends.Bridge:
+        row = self._rows[first]
+        cell = int(np.searchsorted(self._edges, row.p_star, side="right")) - 1
+        return self._bridges.between(first, last, float(row.slope[min(cell, len(row.slope) - 1)]))
+
+    def _interpolated(self, first: float, last: float, bridge: bends.Bridge, places: int) -> Interpolated:
         share, middle = np.arange(places) / places, places // 2
-        missed = self._bend / 2 * (last - first) ** 2 * share * (1.0 - share)
-        # The middle once more, as if the curves did not bend.
-        share, missed = np.append(share, share[middle]), np.append(missed, 0.0)
-        found = bends.enough(self._rows[first], self._rows[last], share, missed)
-        short = middle - int(np.searchsorted(found[:middle], found[-1], side="left"))
-        return Interpolated(found[:-1], short)
+        rows, width = (self._rows[first], self._rows[last]), last - first
+        found = bends.enough(*rows, share, bridge, width)
+        straight = bends.enough(*rows, share[middle : middle + 1], bridge._replace(bend=0.0), width)
+        return Interpolated(found, middle - int(np.searchsorted(found[:middle], straight[0], side="left")))
 
     def _steps(self, first: float, last: float) -> tuple[np.ndarray, np.ndarray, float]:
         enough = self._stairs.enough(first, last, self.p_star(first))
@@ -164,7 +170,7 @@ class Strand:
 
     def refute(self) -> None:
         """Call when all rows are there: upper values between them by extrapolation, from either side."""
-        if not math.isfinite(self._bend):
+        if not math.isfinite(self._bridges.bend):
             return
         rows = self.points
         for i in range(2, len(rows)):
@@ -176,7 +182,7 @@ class Strand:
         start, stop = self._lattice.index(first) + 1, self._lattice.index(last) + 1
         away = np.abs(self._lattice.radius(np.arange(start, stop)) - at)
         apart = abs(beyond - at)
-        missed = self._bend / 2 * away * (apart + away)
+        missed = self._bridges.bend / 2 * away * (apart + away)
         found = bends.not_enough(self._edges, self._rows[at], self._rows[beyond], away / apart, missed)
         np.maximum(self.barely[start:stop], found, out=self.barely[start:stop])
 

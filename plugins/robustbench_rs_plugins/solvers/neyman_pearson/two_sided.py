@@ -38,10 +38,13 @@ class TwoSided:
         for i, rows in enumerate(halvings):
             self._halvings[i, : len(rows)] = rows
         self._units = np.array([lattice.unit_above(radius) for radius in self._ends.tolist()])
-        # Rows lie close only where steps do not do.
+        # Rows lie close only where steps do not do, or interpolation is not to be had.
         close = np.diff(self._ends) <= CLOSE * self._ends[:-1]
-        self._by_steps = np.append(~(close & math.isfinite(curves.bend)), True)
-        if math.isfinite(curves.bend):
+        if len(curves.bridges) == len(close):
+            close &= np.isfinite(curves.bridges[:, 0])
+        self._by_steps = np.append(~close, True)
+        self._bridged = len(curves.bridges) == len(self._ends) - 1 and bool(np.any(np.isfinite(curves.bridges[:, 0])))
+        if self._bridged:
             self._next = np.stack([self._at_next_row(i) for i in range(len(self._main) - 1)])
             self._cell = np.stack([self._best_at_next_row(i) for i in range(len(self._main) - 1)])
 
@@ -98,22 +101,26 @@ class TwoSided:
         return np.asarray(self._refuted(self._main[place], top, rest))
 
     def _at_next_row(self, i: int) -> np.ndarray:
-        """Intercepts of the lines of the ``i``-th row that bound the next row's curve."""
-        return lines_at(self._curves.row(int(self._main[i + 1])), self._curves.slope[self._main[i]])
+        """Intercepts of lines below the next row's curve, with ``ratio`` times the slopes of the ``i``-th row's."""
+        slopes = self._curves.bridges[i, 1] * self._curves.slope[self._main[i]]
+        return lines_at(self._curves.row(int(self._main[i + 1])), slopes)
 
     def _best_at_next_row(self, i: int) -> np.ndarray:
-        """For each cell the one of the ``i``-th row's lines whose slope is that of the next row's line there."""
+        """For each cell the one of the ``i``-th row's lines that goes with the next row's line there."""
         own, other = (np.maximum.accumulate(self._curves.slope[at]) for at in self._main[i : i + 2])
+        own = own * self._curves.bridges[i, 1]
         return np.minimum(np.searchsorted(own, other), len(own) - 1)
 
     def _interpolated(self, place: np.ndarray, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """With one line for each term, what is left falls along a parabola between two rows: its first zero."""
         found: np.ndarray = self._ends[place].copy()
         inside = np.flatnonzero(place < len(self._ends) - 1)
-        if not (math.isfinite(self._curves.bend) and self._falls and len(inside)):
+        inside = inside[np.isfinite(self._curves.bridges[place[inside], 0])] if self._bridged else inside[:0]
+        if not (self._falls and len(inside)):
             return found
         place, limits = place[inside], (top[inside], rest[inside])
         width = self._ends[place + 1] - self._ends[place]
+        bend, ratio, fixed = self._curves.bridges[place].T
         cells = [self._curves.cell(p) for p in limits]
         share = np.zeros(len(place))
         for part in BETWEEN:
@@ -123,8 +130,8 @@ class TwoSided:
                 line = np.rint(cell + part * (self._cell[place, cell] - cell)).astype(np.intp)
                 slope = self._curves.slope[self._main[place], line]
                 start += slope * p + self._curves.intercept[self._main[place], line]
-                end += slope * p + self._next[place, line]
-                dip += self._curves.bend / 2 * width**2 * slope / (1.0 + slope)
+                end += ratio * slope * p + self._next[place, line]
+                dip += bend / 2 * width**2 * np.where(fixed > 0, slope / (1.0 + slope), 1.0)
             share = np.maximum(share, _first_zero(start, end, dip))
         unit = self._units[place]
         found[inside] += np.minimum(np.floor(share * INSIDE * width / unit), np.rint(width / unit) - 1) * unit
