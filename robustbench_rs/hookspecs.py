@@ -15,7 +15,7 @@ hookspec = pluggy.HookspecMarker("robustbench_rs")
 
 @hookspec
 def robustbench_rs_noises() -> list[type[Noise]]:  # type: ignore[empty-body]
-    """Noise families: what is added to the input."""
+    """Noise families: what is added to the input, or done to it."""
 
 
 @hookspec
