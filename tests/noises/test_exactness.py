@@ -28,7 +28,7 @@ def _tails() -> np.ndarray:
 
 @pytest.mark.parametrize("example", OWN, ids=str)
 def test_quantiles_are_as_exact_as_they_say(example: Example) -> None:
-    """z errs by \|T(z) - tail\| / q(z), to first order: below ``relative_error`` z, and ``quantile_error`` in p."""
+    """z errs by |T(z) - tail| / q(z), to first order: below ``relative_error`` z, and ``quantile_error`` in p."""
     noise = example.make()
     assert isinstance(noise, EvenNoise)
     tails = _tails()
