@@ -127,6 +127,11 @@ def _falls(noise: ProductNoise, low: np.ndarray, high: np.ndarray) -> np.ndarray
     return np.asarray(np.abs(gauss(noise.score, low, high) - (first - last)) <= 1e-7 * size + rounding)
 
 
+def _dense(points: np.ndarray) -> np.ndarray:
+    """``BETWEEN`` steps from each of ascending points to the next one."""
+    return np.asarray(np.interp(np.arange(0, len(points) - 1, 1 / BETWEEN), np.arange(len(points)), points))
+
+
 def _turns(product: Product) -> str | None:
     """The score rises everywhere (log-concave), or is monotone between its turns."""
     noise = product.noise
@@ -135,8 +140,7 @@ def _turns(product: Product) -> str | None:
     turns = noise.score_turns or ()
     if list(turns) != sorted(set(turns)):
         return f"score_turns = {turns} do not ascend"
-    points = product.points
-    dense = np.interp(np.arange(0, len(points) - 1, 1 / BETWEEN), np.arange(len(points)), points)
+    dense = _dense(product.points)
     inner = dense[(dense > noise.support[0]) & (dense < noise.support[1])]
     for low, high in itertools.pairwise((-math.inf, *turns, math.inf)):
         z = inner[(inner > low) & (inner < high)]
@@ -191,14 +195,14 @@ def _slopes(product: Product) -> str | None:
         return "is stated, but no score"
     points = np.unique(np.concatenate([product.points, noise.score_turns or (), [0.0]]))
     inner = points[(points > noise.support[0]) & (points < noise.support[1])]
-    dense = np.interp(np.arange(0, len(inner) - 1, 1 / BETWEEN), np.arange(len(inner)), inner)
+    dense = _dense(inner)
     beside = [np.nextafter(dense, -math.inf), np.nextafter(dense, math.inf)]  # slopes may jump at a point
     z = np.sort(np.concatenate([dense, *beside]))
     slope = np.concatenate([[0.0], noise.score(z) * product.law.density(z), [0.0]])
     found = float(np.abs(np.diff(slope)).sum())
-    return (
-        None if found <= stated * (1 + 1e-6) else f"is {stated:.9g}, but the slope of the density varies by {found:.9g}"
-    )
+    if found <= stated * (1 + 1e-6):
+        return None
+    return f"is {stated:.9g}, but the slope of the density varies by {found:.9g}"
 
 
 def _score_slope(product: Product) -> str | None:
@@ -211,16 +215,15 @@ def _score_slope(product: Product) -> str | None:
     if list(turns) != sorted(set(turns)):
         return f"score_slope_turns = {turns} do not ascend"
     points = product.points[(product.points > noise.support[0]) & (product.points < noise.support[1])]
-    dense = np.interp(np.arange(0, len(points) - 1, 1 / BETWEEN), np.arange(len(points)), points)
+    dense = _dense(points)
     for low, high in itertools.pairwise(sorted({-math.inf, *turns, *(noise.score_turns or ()), math.inf})):
         z = dense[(dense > low) & (dense < high)]
         slope = noise.score_slope(z)
         change, found = np.diff(noise.score(z)), gauss(noise.score_slope, z[:-1], z[1:])
         bad = np.abs(found - change) > 1e-7 * gauss(lambda x: np.abs(noise.score_slope(x)), z[:-1], z[1:]) + 1e-12
         # Gauss's rule does not follow a pole: where the slope more than doubles between neighbours, it is not asked.
-        bad &= np.maximum(np.abs(slope[:-1]), np.abs(slope[1:])) <= 2 * np.minimum(
-            np.abs(slope[:-1]), np.abs(slope[1:])
-        )
+        sizes = np.abs(np.stack([slope[:-1], slope[1:]]))
+        bad &= sizes.max(axis=0) <= 2 * sizes.min(axis=0)
         if np.any(bad):
             return f"is not the derivative of the score near z = {z[int(np.argmax(bad))]:.6g}"
         steps, slack = np.diff(slope), 1e-9 * np.abs(slope[1:]) + 1e-15

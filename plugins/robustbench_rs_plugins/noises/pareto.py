@@ -30,7 +30,7 @@ class Pareto(EvenNoise):
 
     name = "pareto"
     continuous = True
-    score_turns = (0.0,)
+    score_turns = score_slope_turns = (0.0,)
     relative_error = 2.0**-42  # z reaches 1e300 by exponentials
     quantile_error = 2.0**-50  # with a tail of mass q it is q abs(ln q) times that of the exponent
 
@@ -66,8 +66,6 @@ class Pareto(EvenNoise):
     def score(self, z: np.ndarray) -> np.ndarray:
         """(a + 1) sign(z) / (1 + abs(z)): it jumps at 0 and falls on both sides."""
         return np.asarray((self.params.a + 1) * np.sign(z) / (1.0 + np.abs(z)))
-
-    score_slope_turns = (0.0,)
 
     def score_slope(self, z: np.ndarray) -> np.ndarray:
         """-(a + 1) / (1 + abs(z))^2."""

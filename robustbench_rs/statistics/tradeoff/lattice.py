@@ -50,16 +50,9 @@ class Atoms:
     come: float
 
 
-def spread(cells: Cells, step: float, count: int = 1) -> LatticeLaw:
-    """Each cell's mass moved to its extreme ratios, and from there to lattice points, keeping both masses.
-
-    ``count``: of coordinates with this law; it decides which losses are so rare that they may be taken as infinite.
-    """
-    return onto_lattice(frequent(cells, count), step, cells.slack)
-
-
-def frequent(cells: Cells, count: int) -> Atoms:
-    """Cells at their extreme ratios, without losses that hardly ever occur in ``count`` coordinates."""
+def frequent(cells: Cells, count: int = 1) -> Atoms:
+    """Each cell's mass moved to its extreme ratios, keeping both masses, without losses that hardly ever occur in
+    ``count`` coordinates: those are taken as infinite. A spread, as is :func:`onto_lattice`."""
     return _cut_rare(single_atoms(cells), count)
 
 

@@ -17,19 +17,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from robustbench_rs.statistics.coordinate import Coordinate
 from robustbench_rs.statistics.tradeoff.account import Group
+from robustbench_rs.statistics.tradeoff.bend import NUDGE, ROUNDING
 
 TAILS = np.geomspace(0.1, 1e-60, 900)
 MIDDLE = np.concatenate([np.geomspace(1e-9, 0.01, 120), np.linspace(0.01, 0.4, 300)[1:]])
 """Masses beyond, and between 0 and, the edges of cells."""
-NUDGE = 1e-12
 JUMP = 1e-6
-ROUNDING = 1.0 + 1e-6
+"""Relative change of a score at a point that is taken for a jump."""
 FEW = 64
 """Coordinates; for more of them :mod:`bend` is the better one."""
 LONGEST = 2.0
@@ -58,14 +59,20 @@ class _Cells:
     slope_least: np.ndarray
     slope_most: np.ndarray
 
-    def curved(self, part: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def curved(self, part: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Ranges of c + 2 ``part`` w = m^2 - 2 (1 + part) m + 2 part - z^2 psi', m = z psi."""
         centre = np.clip(1.0 + part, self.least, self.most)
         ends = [np.square(m) - 2.0 * (1.0 + part) * m for m in (self.least, self.most, centre)]
-        constant = 2.0 * part
-        return np.minimum.reduce(ends) + constant - self.slope_most, np.maximum.reduce(
-            ends
-        ) + constant - self.slope_least
+        least, most = np.minimum.reduce(ends) + 2.0 * part, np.maximum.reduce(ends) + 2.0 * part
+        return least - self.slope_most, most - self.slope_least
+
+
+class _Known(NamedTuple):
+    """Cells; E c_- and E w^2, upper bounds."""
+
+    cells: _Cells
+    curvature: float
+    information: float
 
 
 class Stretch:
@@ -73,59 +80,63 @@ class Stretch:
 
     def __init__(self, law: Coordinate) -> None:
         self._law = law
-        self._cells = _cells(law)
-        if self._cells is None:
-            return
-        mass = 2.0 * np.diff(law.cdf(self._cells.edges))
-        self._information = float(mass @ _square(1.0 - self._cells.most, 1.0 - self._cells.least))
-        self._curvature = float(mass @ np.maximum(-self._cells.curved()[0], 0.0))
+
+    @cached_property
+    def _known(self) -> _Known | None:
+        """Made when first asked for: many coordinates, as in l-inf, need none of it."""
+        cells = _cells(self._law)
+        if cells is None:
+            return None
+        mass = 2.0 * np.diff(self._law.cdf(cells.edges))
+        information = float(mass @ _square(1.0 - cells.most, 1.0 - cells.least))
+        return _Known(cells, float(mass @ np.maximum(-cells.curved()[0], 0.0)), information)
 
     def between(self, shift: Sequence[Group], first: float, last: float) -> Stretched:
         """For shifts of r times ``shift``, ``first`` <= r <= ``last``; M is infinite where no bound is known."""
         count = sum(group.count for group in shift)
-        if self._cells is None or count > FEW or not 0 < first < last <= LONGEST * first:
+        if count > FEW or not 0 < first < last <= LONGEST * first or self._known is None:
             return UNKNOWN
-        farthest = self._cells.edges[-1] - max(abs(group.size) for group in shift) * last
+        cells, curvature, information = self._known
+        farthest = cells.edges[-1] - max(abs(group.size) for group in shift) * last
         if not self._law.sf(np.array([farthest * first / last]))[0] <= BEYOND:
             return UNKNOWN
-        sides = [self._masses(abs(group.size) * first, abs(group.size) * last) for group in shift]
-        wanted = [float(mass @ (self._cells.least + self._cells.most)) / 2 / float(mass.sum()) - 1.0 for mass in sides]
+        sides = [self._masses(cells.edges, abs(group.size) * first, abs(group.size) * last) for group in shift]
+        wanted = [float(mass @ (cells.least + cells.most)) / 2 / float(mass.sum()) - 1.0 for mass in sides]
         growth = math.fsum(group.count * part for group, part in zip(shift, wanted, strict=True))
         ratio = (last / first) ** growth
         # r kappa' / kappa at both ends, monotone in between; each coordinate has its share of it.
         totals = [first * (ratio - 1.0) / (last - first), last * (ratio - 1.0) / (last - first) / ratio]
         shares = [total / growth if growth else 0.0 for total in totals]
-        lost = self._lost(shift, sides, [[part * share for share in shares] for part in wanted])
-        own = count * self._curvature + math.sqrt(2.0 * (count**2 - count)) / 2 * self._information
+        lost = _lost(
+            cells, [group.count for group in shift], sides, [[part * share for share in shares] for part in wanted]
+        )
+        own = count * curvature + math.sqrt(2.0 * (count**2 - count)) / 2 * information
         found = ROUNDING * (own + lost) / first**2
         return Stretched(found, ratio) if math.isfinite(found) else UNKNOWN
 
-    def _masses(self, first: float, last: float) -> np.ndarray:
+    def _masses(self, edges: np.ndarray, first: float, last: float) -> np.ndarray:
         """At least the mass of z + t in each pair of mirrored cells, whatever t in [first, last] (n,)."""
-        cells, law = self._cells, self._law
-        assert cells is not None
-        low, high = cells.edges[:-1], cells.edges[1:]
+        law, low, high = self._law, edges[:-1], edges[1:]
         at = np.clip((low + high) / 2, first, last)
         return np.asarray(law.cdf(high - at) - law.cdf(low - at) + law.cdf(-low - first) - law.cdf(-high - first))
 
-    def _lost(self, shift: Sequence[Group], sides: Sequence[np.ndarray], parts: Sequence[Sequence[float]]) -> float:
-        """An upper bound of E_Q(U_+) for all g_i between the two of each of ``parts``."""
-        cells, counts = self._cells, [group.count for group in shift]
-        assert cells is not None
-        squares = [sum(n * part[i] for n, part in zip(counts, parts, strict=True)) ** 2 for i in (0, 1)]
-        own = [sum(n * part[i] ** 2 for n, part in zip(counts, parts, strict=True)) for i in (0, 1)]
-        offset = max(min(square - each for square, each in zip(squares, own, strict=True)), 0.0) / sum(counts)
-        single = mean = means = variance = fourth = 0.0
-        for n, mass, ends in zip(counts, sides, parts, strict=True):
-            ranges = [(1.0 - cells.most + part, 1.0 - cells.least + part) for part in ends]
-            single += n * max(float(mass @ np.maximum(cells.curved(part)[1] - offset, 0.0)) for part in ends)
-            size = max(float(mass @ np.maximum(side, 0.0)) for low, high in ranges for side in (high, -low))
-            moment = max(float(mass @ _square(low, high)) for low, high in ranges)
-            mean, means = mean + n * size, means + n * size**2
-            variance, fourth = variance + n * moment, fourth + n * moment**2
-        product = mean**2 - means
-        spread = 4.0 * mean**2 * variance + 2.0 * (variance**2 - fourth)
-        return single + ((product + math.sqrt(product**2 + spread)) / 2 if sum(counts) > 1 else 0.0)
+
+def _lost(cells: _Cells, counts: Sequence[int], sides: Sequence[np.ndarray], parts: Sequence[Sequence[float]]) -> float:
+    """An upper bound of E_Q(U_+) for all g_i between the two of each of ``parts``."""
+    squares = [sum(n * part[i] for n, part in zip(counts, parts, strict=True)) ** 2 for i in (0, 1)]
+    own = [sum(n * part[i] ** 2 for n, part in zip(counts, parts, strict=True)) for i in (0, 1)]
+    offset = max(min(square - each for square, each in zip(squares, own, strict=True)), 0.0) / sum(counts)
+    single = mean = means = variance = fourth = 0.0
+    for n, mass, ends in zip(counts, sides, parts, strict=True):
+        ranges = [(1.0 - cells.most + part, 1.0 - cells.least + part) for part in ends]
+        single += n * max(float(mass @ np.maximum(cells.curved(part)[1] - offset, 0.0)) for part in ends)
+        size = max(float(mass @ np.maximum(side, 0.0)) for low, high in ranges for side in (high, -low))
+        moment = max(float(mass @ _square(low, high)) for low, high in ranges)
+        mean, means = mean + n * size, means + n * size**2
+        variance, fourth = variance + n * moment, fourth + n * moment**2
+    product = mean**2 - means
+    spread = 4.0 * mean**2 * variance + 2.0 * (variance**2 - fourth)
+    return single + ((product + math.sqrt(product**2 + spread)) / 2 if sum(counts) > 1 else 0.0)
 
 
 def _cells(law: Coordinate) -> _Cells | None:

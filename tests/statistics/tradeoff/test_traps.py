@@ -15,6 +15,11 @@ from robustbench_rs.statistics.tradeoff.cells import cut, loss, outline
 SHIFTS = (0.01, 0.4, 1.3, 5.0)
 
 
+def spread(found, step):
+    """The pessimistic law of one coordinate on the lattice."""
+    return lattice.onto_lattice(lattice.frequent(found), step, found.slack)
+
+
 def test_a_circular_convolution_does_not_wrap(monkeypatch):
     """A window of +-32.8 at r = 5 wraps P-mass from the bottom to the top: 5 would be certified where 4.05 is right."""
     shift = [Group(5 / math.sqrt(3072), 3072)]
@@ -93,7 +98,7 @@ def test_a_support_that_was_not_declared_is_found():
 def test_lattice_laws_keep_both_masses_and_agree_with_their_ratios(step):
     for name in ("gaussian", "cauchy", "generalized-normal-0.5", "triangular"):
         found = cut(laws.ALL[name], 0.7, step / 3)
-        for law in (lattice.spread(found, step), lattice.merged(found, step)):
+        for law in (spread(found, step), lattice.merged(found, step)):
             assert law.p.sum() + law.gone == pytest.approx(1, abs=1e-12)
             assert law.q.sum() + law.come == pytest.approx(1, abs=1e-12)
             assert np.all(law.p >= 0)
@@ -112,7 +117,7 @@ def test_convex_order(name, step):
         return gone * x + np.maximum(x[:, np.newaxis] - np.exp(loss), 0.0) @ p
 
     x = np.exp(np.linspace(-4, 4, 200))
-    above = lattice.spread(found, step)
+    above = spread(found, step)
     below = lattice.merged(found, step)
     least = hockey(fine.loss, fine.p, fine.gone, x)
     most = hockey(finest.loss, finest.p, finest.gone, x)

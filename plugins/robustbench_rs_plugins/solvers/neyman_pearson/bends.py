@@ -10,9 +10,9 @@ The same holds, with another m, if kappa moves evenly from the first row to ``ra
 (:mod:`robustbench_rs.statistics.tradeoff.stretch`). Both raise lines kappa p - H_r(kappa) below g_r: the mean of one
 line of either row, less what may be missed.
 
-In the same way what one fixed classifier keeps at r has a
-second derivative of at most m. The worst one for the row b keeps at most the optimistic g_b(p) there, and at least
-g_c(p) at any other row c; so much it keeps at most on the other side of b, by extrapolation.
+In the same way what one fixed classifier keeps at r has a second derivative of at most m. The worst one for the row b
+keeps at most the optimistic g_b(p) there, and at least g_c(p) at any other row c; so much it keeps at most on the other
+side of b, by extrapolation.
 """
 
 from __future__ import annotations
@@ -46,24 +46,25 @@ class Bridge(NamedTuple):
     ratio: float
     fixed: bool
 
-    def missed(self, slope: np.ndarray) -> np.ndarray:
-        """m(kappa) for lines of ``slope`` at the first row, any shape."""
-        return np.asarray(self.bend * slope / (1.0 + slope) if self.fixed else np.full(slope.shape, self.bend))
+
+def allowance(bend: float | np.ndarray, fixed: bool | np.ndarray, slope: float | np.ndarray) -> np.ndarray:
+    """m(kappa) of a :class:`Bridge` for lines of ``slope`` at its first row, broadcast."""
+    return np.asarray(bend * np.where(fixed, slope / (1.0 + slope), 1.0))
 
 
 class Bridges:
     """The sharper bound for each interval along one ray."""
 
     def __init__(self, law: Coordinate, ray: Ray, stretch: Stretch) -> None:
-        self.bend = bend(law, ray.shift(1.0))
-        self._stretch = stretch
         self._shift = ray.shift(1.0)
+        self._stretch = stretch
+        self.bend = bend(law, self._shift)
 
     def between(self, first: float, last: float, slope: float) -> Bridge:
         """``slope``: of the line of the first row that is likely to be needed."""
-        near = Bridge(self.bend, 1.0, True)
-        far = Bridge(*self._stretch.between(self._shift, first, last), False)
-        return far if far.bend < self.bend * slope / (1.0 + slope) else near
+        near = Bridge(self.bend, 1.0, fixed=True)
+        far = Bridge(*self._stretch.between(self._shift, first, last), fixed=False)
+        return far if far.bend < allowance(near.bend, near.fixed, slope) else near
 
 
 def enough(first: Row, last: Row, share: np.ndarray, bridge: Bridge, width: float) -> np.ndarray:
@@ -80,7 +81,7 @@ def enough(first: Row, last: Row, share: np.ndarray, bridge: Bridge, width: floa
     middle = np.rint(best[0] + (best[1] - best[0]) * share).astype(np.intp)
     cell = np.clip(middle[:, np.newaxis] + ASIDE, 0, len(slope) - 1)
     near, far, slope, share = near[cell], far[cell], slope[cell], share[:, np.newaxis]
-    missed = bridge.missed(slope) / 2 * width**2 * share * (1.0 - share)
+    missed = allowance(bridge.bend, bridge.fixed, slope) / 2 * width**2 * share * (1.0 - share)
     lines = near + share * (far - near) - missed
     found = np.min((0.5 - lines) / (slope * (1.0 + share * (bridge.ratio - 1.0))), axis=1)
     return np.asarray(found * (1.0 + ROUNDING) + ROUNDING)

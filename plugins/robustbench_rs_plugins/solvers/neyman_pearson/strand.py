@@ -83,6 +83,7 @@ class Strand:
         self._edges = p_grid(accounts, ray)
         self._rows: dict[float, Row] = {0.0: no_shift(self._edges)}
         self._bridges = bends.Bridges(accounts.law, ray, stretch)
+        self._spans: dict[tuple[float, float], bends.Bridge] = {}
 
     @property
     def curves(self) -> Curves:
@@ -113,7 +114,7 @@ class Strand:
     def prepare(self) -> None:
         """Call when the rows at all powers of two are there."""
         last = self.points[-1]
-        self._stairs = Staircase(self.curves, self._lattice)
+        self._stairs = Staircase(Curves.stack(self._edges, self._rows), self._lattice)
         size = self._lattice.index(last) + 1
         self.enough, self.barely = np.full(size, NEVER), np.zeros(size)
         self.enough[-1], self.barely[0] = self.p_star(last), 0.5
@@ -149,9 +150,12 @@ class Strand:
         return Filled(self._lattice.radius(some), self.enough[some], lost, by_steps <= WORTHWHILE * lost)
 
     def _bridge(self, first: float, last: float) -> bends.Bridge:
-        row = self._rows[first]
-        cell = int(np.searchsorted(self._edges, row.p_star, side="right")) - 1
-        return self._bridges.between(first, last, float(row.slope[min(cell, len(row.slope) - 1)]))
+        if (first, last) not in self._spans:
+            row = self._rows[first]
+            cell = int(np.searchsorted(self._edges, row.p_star, side="right")) - 1
+            slope = float(row.slope[min(cell, len(row.slope) - 1)])
+            self._spans[first, last] = self._bridges.between(first, last, slope)
+        return self._spans[first, last]
 
     def _interpolated(self, first: float, last: float, bridge: bends.Bridge, places: int) -> Interpolated:
         share, middle = np.arange(places) / places, places // 2

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from robustbench_rs_plugins.solvers.neyman_pearson.bends import lines_at
+from robustbench_rs_plugins.solvers.neyman_pearson.bends import allowance, lines_at
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import Curves
 from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
 from robustbench_rs_plugins.solvers.neyman_pearson.question import ROUNDING
@@ -38,13 +38,10 @@ class TwoSided:
         for i, rows in enumerate(halvings):
             self._halvings[i, : len(rows)] = rows
         self._units = np.array([lattice.unit_above(radius) for radius in self._ends.tolist()])
-        # Rows lie close only where steps do not do, or interpolation is not to be had.
-        close = np.diff(self._ends) <= CLOSE * self._ends[:-1]
-        if len(curves.bridges) == len(close):
-            close &= np.isfinite(curves.bridges[:, 0])
-        self._by_steps = np.append(~close, True)
-        self._bridged = len(curves.bridges) == len(self._ends) - 1 and bool(np.any(np.isfinite(curves.bridges[:, 0])))
-        if self._bridged:
+        # Rows lie close only where steps do not do.
+        self._bridged = np.isfinite(curves.bridges[:, 0])
+        self._by_steps = np.append(~self._bridged | (np.diff(self._ends) > CLOSE * self._ends[:-1]), True)
+        if np.any(self._bridged):
             self._next = np.stack([self._at_next_row(i) for i in range(len(self._main) - 1)])
             self._cell = np.stack([self._best_at_next_row(i) for i in range(len(self._main) - 1)])
 
@@ -115,7 +112,7 @@ class TwoSided:
         """With one line for each term, what is left falls along a parabola between two rows: its first zero."""
         found: np.ndarray = self._ends[place].copy()
         inside = np.flatnonzero(place < len(self._ends) - 1)
-        inside = inside[np.isfinite(self._curves.bridges[place[inside], 0])] if self._bridged else inside[:0]
+        inside = inside[self._bridged[place[inside]]]
         if not (self._falls and len(inside)):
             return found
         place, limits = place[inside], (top[inside], rest[inside])
@@ -131,7 +128,7 @@ class TwoSided:
                 slope = self._curves.slope[self._main[place], line]
                 start += slope * p + self._curves.intercept[self._main[place], line]
                 end += ratio * slope * p + self._next[place, line]
-                dip += bend / 2 * width**2 * np.where(fixed > 0, slope / (1.0 + slope), 1.0)
+                dip += allowance(bend, fixed > 0, slope) / 2 * width**2
             share = np.maximum(share, _first_zero(start, end, dip))
         unit = self._units[place]
         found[inside] += np.minimum(np.floor(share * INSIDE * width / unit), np.rint(width / unit) - 1) * unit
