@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from robustbench_rs.api import Condition
 from robustbench_rs.api.report import Candidate, Cost, Flag, GalleryItem, PredictionRow, Share
 
 ABSTAIN = -1
@@ -55,6 +56,14 @@ class Measured:
     """What the limits have of ``alpha``, the rest being spent on other statements; None: all of it."""
     smoothed_accuracy: float | None = None
     """From PREDICT where it was asked for; None: certified accuracy at radius 0 is the smoothed accuracy."""
+
+    condition: Condition | None = None
+    """What its certificates presuppose; None: nothing."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether its certificates hold with certainty: all draws that the noise can make were tried."""
+        return self.alpha == 0
 
     @property
     def correct(self) -> np.ndarray:

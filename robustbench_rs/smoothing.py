@@ -16,8 +16,9 @@ from robustbench_rs.api.report import norm_name, round_down
 from robustbench_rs.errors import InputError
 from robustbench_rs.evaluation.certify import Bounded, bound_counts, predict
 from robustbench_rs.evaluation.devices import resolve_devices
+from robustbench_rs.evaluation.enumeration import CERTAIN, Enumeration, predict_exactly
 from robustbench_rs.evaluation.options import RunOptions
-from robustbench_rs.evaluation.plan import ESTIMATION, PREDICTION, SELECTION
+from robustbench_rs.evaluation.plan import ENUMERATION, ESTIMATION, PREDICTION, SELECTION
 from robustbench_rs.evaluation.solving import Asked, Solved, solve
 from robustbench_rs.evaluation.tables import DiskTables
 from robustbench_rs.plugins import Registry
@@ -36,7 +37,10 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Certificates:
-    """A batch of certificates: each holds with probability at least 1 - ``alpha`` over its draws, per input."""
+    """A batch of certificates: each holds with probability at least 1 - ``alpha`` over its draws, per input.
+
+    ``alpha`` is 0 where all ``n`` draws of the noise were tried. What certificates presuppose: ``noise.condition``.
+    """
 
     bounded: Bounded
     noise: Noise
@@ -75,7 +79,7 @@ class Certificates:
     def table(self, norms: Sequence[float] = (2,)) -> str:
         """One line per input, for reading: class, limits, radii (rounded down) with their labels."""
         solved = [self.solved(norm) for norm in norms]
-        heads = [f"R(l{norm_name(norm)}) {item.guarantee}" for norm, item in zip(norms, solved, strict=True)]
+        heads = [f"R(l{norm_name(norm)}) {item.label}" for norm, item in zip(norms, solved, strict=True)]
         lines = ["\t".join(["input", "class", "p_lower", *heads])]
         for i in range(len(self.classes)):
             name = "abstain" if self.abstained[i] else str(self.classes[i])
@@ -126,9 +130,13 @@ class SmoothedClassifier:
     ) -> Predictions:
         """Algorithm PREDICT on a batch ``x`` (m, \\*shape): the class of g, or abstention; wrong at level ``alpha``.
 
-        ``ids`` name the random streams of the inputs, by default their positions.
+        ``ids`` name the random streams of the inputs, by default their positions. Of noise that lists its draws all are
+        tried in place of ``n``: then the class is certain, and abstention is a tie.
         """
         _check_level(n, alpha)
+        if self.noise.outcomes is not None:
+            exact = predict_exactly(self._count(x, {ENUMERATION: self.noise.outcomes}, ids)[ENUMERATION])
+            return Predictions(exact.predictions, exact.abstained, exact.p_value)
         counts = self._count(x, {PREDICTION: n}, ids)[PREDICTION]
         predicted = predict(counts, alpha)
         return Predictions(predicted.predictions, predicted.abstained, predicted.p_value)
@@ -142,11 +150,22 @@ class SmoothedClassifier:
         *,
         ids: Sequence[int] | None = None,
     ) -> Certificates:
-        """Algorithm CERTIFY on a batch ``x`` (m, \\*shape): ``n0`` draws choose the class, ``n`` others bound it."""
+        """Algorithm CERTIFY on a batch ``x`` (m, \\*shape): ``n0`` draws choose the class, ``n`` others bound it.
+
+        Of noise that lists its draws (``noise.outcomes``) all are tried, and ``n0``, ``n`` and ``alpha`` do not matter.
+        """
         _check_level(min(n0, n), alpha)
+        if self.noise.outcomes is not None:
+            return self._certify_exactly(x, self.noise.outcomes, ids)
         counts = self._count(x, {SELECTION: n0, ESTIMATION: n}, ids)
         bounded = bound_counts(counts[SELECTION], counts[ESTIMATION], self.bound, alpha)
         return Certificates(bounded, self.noise, int(np.prod(x.shape[1:])), n, alpha, self.registry, self.tables)
+
+    def _certify_exactly(self, x: torch.Tensor, outcomes: int, ids: Sequence[int] | None) -> Certificates:
+        counts = self._count(x, {ENUMERATION: outcomes}, ids)[ENUMERATION]
+        bounded = bound_counts(counts, counts, Enumeration(), CERTAIN)
+        dim = int(np.prod(x.shape[1:]))
+        return Certificates(bounded, self.noise, dim, outcomes, CERTAIN, self.registry, self.tables)
 
     def _count(self, x: torch.Tensor, stages: dict[str, int], ids: Sequence[int] | None) -> dict[str, np.ndarray]:
         """Class counts (m, K) of each stage."""

@@ -13,7 +13,7 @@ from robustbench_rs.api.component import Choice, ChoiceOf, Component, Directory,
 from robustbench_rs.api.dataset import ArrayImages, Dataset, DatasetParams, Images, content_digest
 from robustbench_rs.api.executor import Chunk, Executor, Job, StageCounts
 from robustbench_rs.api.model import Importer, Inputs, Model, ModelParams
-from robustbench_rs.api.noise import ClosedForm, Noise, NoiseParams
+from robustbench_rs.api.noise import ClosedForm, Condition, Noise, NoiseParams
 from robustbench_rs.api.product_noise import ProductNoise
 from robustbench_rs.api.progress import Progress, SilentProgress
 from robustbench_rs.api.radial_noise import RadialNoise
@@ -33,6 +33,7 @@ __all__ = [
     "Chunk",
     "ClosedForm",
     "Component",
+    "Condition",
     "Dataset",
     "DatasetParams",
     "Directory",

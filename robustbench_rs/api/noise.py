@@ -35,6 +35,17 @@ class ClosedForm:
     upper: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
 
+@dataclass(frozen=True)
+class Condition:
+    """What every certificate under a noise presupposes, beside what the ball says.
+
+    ``label`` ends their guarantee, such as "(inputs on the grid)"; ``meaning``: a sentence for readers of a report.
+    """
+
+    label: str
+    meaning: str
+
+
 class NoiseParams(Params):
     """Exactly one of ``scale`` (of the standard variable) and ``sigma`` (standard deviation per coordinate)."""
 
@@ -55,6 +66,34 @@ class Noise(Component):
     Params: ClassVar[type[Params]] = NoiseParams
     pixel_range: tuple[float, float] = (-math.inf, math.inf)
     """The inputs that this noise is made for; evaluating others is refused."""
+
+    @property
+    def pixel_levels(self) -> int | None:
+        """Inputs must have pixels k / ``pixel_levels`` for integers k, others are refused; None: any."""
+        return None
+
+    @property
+    def condition(self) -> Condition | None:
+        """What certificates under this noise presuppose; None: nothing."""
+        return None
+
+    @property
+    def outcomes(self) -> int | None:
+        """How many equally likely draws there are, where all of them can be tried; None: too many, or no such number.
+
+        Class probabilities are then counted, not bounded: every draw is tried once, and certificates hold with
+        certainty.
+        """
+        return None
+
+    def outcome(
+        self, first: int, shape: tuple[int, ...], device: torch.device | str, dtype: torch.dtype
+    ) -> torch.Tensor:
+        """Draws number ``first``, ``first`` + 1, ... (modulo :attr:`outcomes`): ``shape`` is (draws, \\*input shape).
+
+        Each row depends on its number and the input shape alone. Needed where :attr:`outcomes` is a number.
+        """
+        raise NotImplementedError(f"{self.name} noise has no list of all its draws")
 
     @property
     def sigma(self) -> float | None:

@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
+from typing import Literal
 
 import numpy as np
 
+from robustbench_rs.api.labels import conditioned
 from robustbench_rs.api.validation import Validation
 
 ENVELOPE = "envelope"
@@ -31,7 +33,7 @@ PER_INPUT_CAVEAT = (
 
 def per_input_noise(guarantee: str) -> str:
     """The label of radii whose noise was chosen for their input."""
-    return f"{guarantee} {PER_INPUT_NOISE}"
+    return conditioned(guarantee, PER_INPUT_NOISE)
 
 
 def round_down(value: float, digits: int = 3) -> str:
@@ -273,5 +275,13 @@ class Report:
     environment: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     notes: Sequence[str] = ()
     simultaneous: bool = False
+    conditions: Sequence[tuple[str, str]] = ()
+    """(end of guarantee labels, what it means): what the noise of some certificates makes them presuppose."""
     validation: Validation | None = None
     """Of a validation this is all there is: its report has no certificates."""
+
+    @property
+    def certainty(self) -> Literal["none", "some", "all"]:
+        """Which certificates hold with certainty, not only with a probability: those of alpha 0."""
+        certain = {row.alpha == 0 for row in self.certificates}
+        return "none" if True not in certain else "all" if False not in certain else "some"

@@ -11,6 +11,8 @@ import numpy as np
 
 from robustbench_rs.api.component import Component, Params
 from robustbench_rs.api.noise import Noise
+from robustbench_rs.api.product_noise import ProductNoise
+from robustbench_rs.api.vector_noise import VectorNoise
 
 Guarantee = Literal["proved", "searched", "estimated"]
 """``proved``: a theorem covers all shifts in the ball. ``searched``: exact for each shift tried, worst of those tried.
@@ -28,6 +30,13 @@ class Radii:
     guarantee: Guarantee
     upper: np.ndarray | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+
+
+def not_added(noise: Noise) -> str | None:
+    """Why what is proved of the sum of input and noise says nothing here, for people; None for noise that is added."""
+    if isinstance(noise, ProductNoise | VectorNoise) or type(noise).apply is Noise.apply:
+        return None
+    return f"{noise.name} noise is not known to be added to the input"
 
 
 class Tables(Protocol):
@@ -80,6 +89,10 @@ class Solver(Component):
     def label(self, noise: Noise, norm: float, dim: int) -> Guarantee:  # noqa: ARG002
         """The label that :meth:`radii` will give: ``auto`` asks no solver whose label could not win any more."""
         return self.strongest
+
+    def budget(self) -> dict[str, float]:
+        """Failure probability per input that its own draws spend, by purpose, besides that of (pA, pB); mostly none."""
+        return {}
 
     @abstractmethod
     def radii(self, noise: Noise, norm: float, dim: int, p_lower: np.ndarray, p_upper: np.ndarray) -> Radii:

@@ -13,6 +13,8 @@ from typing import Literal
 
 import numpy as np
 
+from robustbench_rs.api.labels import is_proved
+
 ValidationKind = Literal["tightness", "optimality"]
 LEVELS = ("scale", "sigma")
 
@@ -93,7 +95,7 @@ class Bracket:
     @property
     def lower(self) -> float | None:
         """The largest proved radius; None where nothing is proved."""
-        return self.radius if self.guarantee == "proved" else None
+        return self.radius if is_proved(self.guarantee) else None
 
     @property
     def ratio(self) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from robustbench_rs.api import Choice, Component, Noise, Params, ProductNoise
+from robustbench_rs.api.labels import conditioned
 from robustbench_rs.api.report import norm_name
 from robustbench_rs.cli.components import choose
 from robustbench_rs.cli.output import finite, print_json, print_table
@@ -132,6 +133,8 @@ def _type(schema: dict[str, Any]) -> str:
 
 def _facts(noise: Noise) -> Iterator[tuple[str, Any]]:
     yield "sigma", noise.sigma
+    if noise.outcomes is not None:
+        yield "draws in all", noise.outcomes
     if isinstance(noise, ProductNoise):
         yield "scale", noise.scale
         yield from ((fact, bool(getattr(noise, fact))) for fact in FACTS)
@@ -142,7 +145,8 @@ def _closed_forms(noise: Noise) -> Iterator[dict[str, Any]]:
     for norm in SHOWN_NORMS:
         form = noise.closed_form(norm, EXAMPLE_DIM)
         if form is not None:
-            yield {"norm": norm_name(norm), "guarantee": form.guarantee, "exact": form.exact, "source": form.source}
+            label = conditioned(form.guarantee, "" if noise.condition is None else noise.condition.label)
+            yield {"norm": norm_name(norm), "guarantee": label, "exact": form.exact, "source": form.source}
 
 
 def _print(page: dict[str, Any]) -> None:

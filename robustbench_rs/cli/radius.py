@@ -106,7 +106,7 @@ def _result(solved: Solved, p_lower: float, p_upper: float) -> dict[str, Any]:
     return {
         "solver": solved.used[0],
         "radius": _number(value),
-        "guarantee": solved.guarantee,
+        "guarantee": solved.label,
         "upper": upper if math.isfinite(upper) else None,
         "abstain": p_lower <= p_upper,
         "details": solved.details,

@@ -87,6 +87,34 @@ def largest_attainable(n: int, bound: Bound, alpha: float, num_classes: int) -> 
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """Counts (m, K) that choose classes, and those that ``bound`` bounds them on, at level ``level`` of ``alpha``.
+
+    ``n0``: draws that served the choice alone.
+    """
+
+    selection: np.ndarray
+    estimation: np.ndarray
+    bound: Bound
+    alpha: float
+    level: float
+    n0: int
+
+    @property
+    def n(self) -> int:
+        """Draws per input behind the limits."""
+        return int(self.estimation[0].sum())
+
+    def bounded(self) -> Bounded:
+        """Classes and limits of all inputs."""
+        return bound_counts(self.selection, self.estimation, self.bound, self.level)
+
+    def largest_attainable(self) -> Bounded:
+        """The limits when all draws agree: no input can get a larger radius."""
+        return largest_attainable(self.n, self.bound, self.level, self.estimation.shape[1])
+
+
+@dataclass(frozen=True)
 class Predicted:
     """Algorithm PREDICT: classes (m,), ABSTAIN where ``abstained``; two-sided p-values (m,) of the top two counts."""
 

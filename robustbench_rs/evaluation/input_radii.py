@@ -78,5 +78,5 @@ def _combined(asked: str, parts: Sequence[_Part], size: int, *, own: bool) -> In
         radius[part.positions] = solved.radius
         for position, name in zip(part.positions.tolist(), solved.used, strict=True):
             used[position] = name
-            guarantee[position] = per_input_noise(solved.guarantee) if own else solved.guarantee
+            guarantee[position] = per_input_noise(solved.label) if own else solved.label
     return InputRadii(asked, radius, guarantee, used, max(float(part.limits[asked].radius[0]) for part in parts))

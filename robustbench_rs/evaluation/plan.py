@@ -17,6 +17,8 @@ from robustbench_rs.spec.optimize import C_OPT, I_OPT
 
 CLEAN, SELECTION, ESTIMATION, PREDICTION = "clean", "selection", "estimation", "prediction"
 """Stages of sampling. They never share draws: each has streams of its own. ``clean`` is one pass without noise."""
+ENUMERATION = "enumeration"
+"""The stage of noise whose draws are all tried: it takes the place of all others but ``clean``."""
 TUNING = "tuning"
 """First word of the stages that choose noise parameters: every candidate has a stage, and so streams, of its own."""
 
@@ -33,6 +35,15 @@ class Task:
     config: Mapping[str, Any]
 
     @property
+    def outcomes(self) -> int | None:
+        """How many draws its noise has in all, where all of them are tried."""
+        return None if self.defense.noise is None else self.defense.noise.make().outcomes
+
+    def draws(self, spec: Spec) -> dict[str, int]:
+        """Stage -> draws per input."""
+        return task_draws(stage_draws(spec), self.outcomes, certified=self.defense.noise is not None)
+
+    @property
     def label(self) -> str:
         """Name for people: the defense and where in its sweep."""
         point = ", ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in self.defense.point.items())
@@ -44,26 +55,31 @@ def plan(spec: Spec, registry: Registry) -> list[Task]:
     return [Task(position, defense, _config(spec, defense, registry)) for position, defense in enumerate(spec.defenses)]
 
 
-def stage_draws(spec: Spec, *, certified: bool) -> dict[str, int]:
-    """Stage -> draws per input, in the order in which they are sampled."""
-    draws = {CLEAN: 1}
-    if certified:
-        draws |= {SELECTION: spec.certification.n0, ESTIMATION: spec.certification.n}
-        if spec.prediction is not None:
-            draws[PREDICTION] = spec.prediction.n
-    return draws
+def stage_draws(spec: Spec) -> dict[str, int]:
+    """Stage -> draws per input of noise that is random, in the order in which they are sampled."""
+    draws = {CLEAN: 1, SELECTION: spec.certification.n0, ESTIMATION: spec.certification.n}
+    return draws if spec.prediction is None else {**draws, PREDICTION: spec.prediction.n}
+
+
+def task_draws(draws: Mapping[str, int], outcomes: int | None, *, certified: bool) -> dict[str, int]:
+    """The same for one task, of the run's ``draws``: all ``outcomes`` where its noise has so many draws in all."""
+    if not certified:
+        return {CLEAN: draws[CLEAN]} if CLEAN in draws else {}
+    return dict(draws) if outcomes is None else {CLEAN: 1, ENUMERATION: outcomes}
 
 
 def describe_plan(spec: Spec, registry: Registry) -> str:
     """What a run would do, for ``--dry-run``: tasks, draws per input, and the inputs as the spec chooses them."""
     lines = [f"{spec.name}: seed {spec.seed}", f"data set: {canonical_json(spec.dataset.canonical())}"]
     for task in plan(spec, registry):
-        draws = stage_draws(spec, certified=task.defense.noise is not None)
+        draws = task.draws(spec)
         lines.append(f"task {task.position + 1}: {task.label}")
         lines.append(f"  model: {canonical_json(task.defense.model.canonical())}")
         if task.defense.noise is not None:
             lines.append(f"  noise: {canonical_json(task.defense.noise.canonical())}")
         lines.append("  draws per input: " + ", ".join(f"{stage} {n}" for stage, n in draws.items()))
+        if ENUMERATION in draws:
+            lines.append("  these are all draws that the noise can make: nothing is left to chance, no alpha is spent")
         if spec.optimize is not None:
             lines.append(f"  {_tuning_plan(spec.optimize)}")
     if spec.optimize is not None:

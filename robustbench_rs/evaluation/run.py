@@ -79,7 +79,7 @@ def _record(session: Session) -> None:
             "name": spec.name,
             "seed": spec.seed,
             "spec": spec.canonical(),
-            "draws": stage_draws(spec, certified=True),
+            "draws": stage_draws(spec),
             "dataset": {
                 "label": dataset_label(spec.dataset),
                 "digest": chosen.images.digest,
@@ -179,6 +179,7 @@ def _task_row(task: Task, prepared: Prepared, session: Session) -> TaskRow:
     noise = task.defense.noise
     details = dict(stored[number].details) if number in stored else {}
     details |= {"noise": None if noise is None else noise.canonical(), "model": task.defense.model.canonical()}
+    details |= {} if task.outcomes is None else {"outcomes": task.outcomes}
     return TaskRow(number, task.position, task.defense.name, task.defense.point, identity, details)
 
 
@@ -194,7 +195,7 @@ def _draw(task: Task, row: TaskRow, prepared: Prepared, laws: ChosenNoise, sessi
     """Draw what is missing, stage by stage, so that short stages of many inputs share batches."""
     from robustbench_rs.sampling import StageRequest
 
-    stages = stage_draws(session.spec, certified=task.defense.noise is not None)
+    stages = task.draws(session.spec)
     indices = session.chosen.indices.tolist()
     requests = [StageRequest(index, stage, 0, n) for stage, n in stages.items() for index in indices]
     missing = still_missing(requests, row.id, session)
@@ -207,7 +208,7 @@ def _draw(task: Task, row: TaskRow, prepared: Prepared, laws: ChosenNoise, sessi
         noise=None if laws.noise is None else laws.noise.make(),
         total=sum(stages.values()) * len(indices),
         laws=laws.laws({each for each in stages if each != CLEAN}),
-        note=RunningAccuracy(session.store, row.id, session.spec, session.chosen).note,
+        note=RunningAccuracy(session.store, row, session.spec, session.chosen).note,
     )
     draw(work, row.id, prepared, session)
 
@@ -216,7 +217,7 @@ def _derive(session: Session) -> Source:
     """Results made again from the counts; certificates and pictures are stored beside them."""
     store = session.store
     looks, n = store.meta("looks") or [], session.spec.certification.n
-    if n not in looks:
+    if n not in looks and any(row.is_random for row in store.tasks()):
         store.set_meta({"looks": [*looks, n]})
     stored = read_stored(store, session.registry, tables=session.tables)
     tasks = read_tasks(store, stored)

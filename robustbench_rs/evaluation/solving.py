@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from robustbench_rs.api import Choice, Guarantee, Noise, Radii, Solver, Tables
+from robustbench_rs.api.labels import conditioned
 from robustbench_rs.api.report import norm_name
 from robustbench_rs.errors import RobustbenchError, RunError
 from robustbench_rs.evaluation.implications import Implied, Question, implications
@@ -36,6 +37,13 @@ class Solved:
     used: Sequence[str]
     upper: np.ndarray
     details: dict[str, object] = field(default_factory=dict)
+    condition: str = ""
+    """What the noise presupposes of all its certificates."""
+
+    @property
+    def label(self) -> str:
+        """The guarantee with its condition, for people and files."""
+        return conditioned(self.guarantee, self.condition)
 
 
 @dataclass(frozen=True)
@@ -64,14 +72,22 @@ def solve(
     ``auto`` also asks what can only lower the upper value, as a search does beside a proof; without, radii alone count.
     """
     question = Question(noise, norm, dim, p_lower, p_upper)
-    solvers = [asked.make()] if isinstance(asked, Choice) else [cls(cls.Params()) for cls in _solvers(registry)]
+    solvers = solvers_of(asked, registry)
     for solver in solvers:
         solver.tables = tables or solver.tables
     reasons = {solver.name: solver.refusal(noise, norm, dim) for solver in solvers}
     refused = [Refused(name, reason) for name, reason in reasons.items() if reason is not None]
     if asked == "auto":
-        return _automatic(question, solvers, refused, bracket)
-    return [_run(solver, question) for solver in solvers if reasons[solver.name] is None], refused
+        solved, refused = _automatic(question, solvers, refused, bracket)
+    else:
+        solved = [_run(solver, question) for solver in solvers if reasons[solver.name] is None]
+    condition = "" if noise.condition is None else noise.condition.label
+    return [replace(each, condition=condition) for each in solved], refused
+
+
+def solvers_of(asked: Asked, registry: Registry) -> list[Solver]:
+    """The solver of that name, or all that are installed, with their default parameters."""
+    return [asked.make()] if isinstance(asked, Choice) else [cls(cls.Params()) for cls in _solvers(registry)]
 
 
 def _automatic(

@@ -7,14 +7,11 @@ from typing import Any
 
 from robustbench_rs.api.report import Cost, Flag, GalleryItem, PredictionRow, Setting, Share, norm_name
 from robustbench_rs.evaluation.candidates import candidate_rows, tuning_budget, tuning_flags, tuning_protocol
+from robustbench_rs.evaluation.enumeration import CERTAIN
 from robustbench_rs.evaluation.gallery import pictured
 from robustbench_rs.evaluation.plan import ESTIMATION, SELECTION, canonical_json
-from robustbench_rs.evaluation.task_results import (
-    Stored,
-    TaskCounts,
-    TaskResults,
-    predicted,
-)
+from robustbench_rs.evaluation.solving import solvers_of
+from robustbench_rs.evaluation.task_results import Stored, TaskCounts, TaskResults, predicted
 from robustbench_rs.results import Measured, Source, Uncertified
 from robustbench_rs.store import RunStore, TaskRow
 
@@ -37,7 +34,7 @@ def read_source(store: RunStore, stored: Stored, tasks: Sequence[TaskResults]) -
         costs=_costs(store, found, stored),
         budget=[Share(stored.name, purpose, alpha) for purpose, alpha in _budget(found, stored).items()],
         candidates=[each for counts in found for each in candidate_rows(store, counts, stored)],
-        protocol=[*_protocol(store, stored), *tuning_protocol(store, stored)],
+        protocol=[*_protocol(store, found, stored), *tuning_protocol(store, stored)],
         environment=[(name, value) for name, value in store.meta("environment") or []],
     )
 
@@ -98,8 +95,8 @@ def _predictions(counts: TaskCounts, stored: Stored) -> list[PredictionRow]:
             abstained=bool(found.abstained[i]),
             correct=bool(correct[i]),
             p_value=float(found.p_value[i]),
-            n=stored.prediction.n,
-            alpha=stored.prediction.alpha,
+            n=counts.row.outcomes or stored.prediction.n,
+            alpha=CERTAIN if counts.row.outcomes else stored.prediction.alpha,
         )
         for i in range(len(counts.indices))
     ]
@@ -163,26 +160,44 @@ def _costs(store: RunStore, counts: Sequence[TaskCounts], stored: Stored) -> lis
 def _budget(tasks: Sequence[TaskCounts], stored: Stored) -> dict[str, float]:
     alpha, optimize = stored.certification.alpha, stored.optimize
     left = alpha if optimize is None else optimize.certificate_alpha(alpha)
-    budget = dict(stored.bound.budget(left)) | tuning_budget(tasks, stored)
+    budget: dict[str, float] = {}
+    if any(counts.row.outcomes for counts in tasks):
+        budget["enumeration: nothing, all draws of the noise were tried"] = CERTAIN
+    if all(counts.row.outcomes for counts in tasks if counts.noise is not None) and budget:
+        return budget
+    budget |= dict(stored.bound.budget(left)) | tuning_budget(tasks, stored)
+    for asked in stored.certification.solvers:
+        for solver in solvers_of(asked, stored.registry):
+            budget |= {name: max(spent, budget.get(name, 0.0)) for name, spent in solver.budget().items()}
     if stored.prediction is not None:
         budget["prediction (PREDICT, a statement of its own)"] = stored.prediction.alpha
     return budget
 
 
-def _protocol(store: RunStore, stored: Stored) -> list[tuple[str, str]]:
-    certification, draws = stored.certification, store.meta("draws") or {}
+def _protocol(store: RunStore, tasks: Sequence[TaskCounts], stored: Stored) -> list[tuple[str, str]]:
     pairs = [
         ("data set", f"{stored.dataset['label']}, {len(store.inputs().indices)} inputs"),
         ("data digest", stored.dataset["digest"][:16]),
-        ("selection draws n0", str(draws.get(SELECTION, ""))),
-        ("estimation draws n", str(draws.get(ESTIMATION, ""))),
-        ("alpha", repr(certification.alpha)),
-        ("bound", canonical_json(certification.bound.canonical())),
+        *_draws(store, tasks, stored),
         ("seed", str(store.meta("seed"))),
     ]
     if store.meta("shard") is not None:
         pairs.append(("shard", "{} of {}".format(*store.meta("shard"))))
     return pairs
+
+
+def _draws(store: RunStore, tasks: Sequence[TaskCounts], stored: Stored) -> Iterator[tuple[str, str]]:
+    """How many draws there are, and what bounds the class probabilities; nothing does where all draws are tried."""
+    certification, draws = stored.certification, store.meta("draws") or {}
+    enumerated = [counts for counts in tasks if counts.row.outcomes is not None]
+    if not enumerated or any(counts.row.is_random for counts in tasks):
+        yield "selection draws n0", str(draws.get(SELECTION, ""))
+        yield "estimation draws n", str(draws.get(ESTIMATION, ""))
+        yield "alpha", repr(certification.alpha)
+        yield "bound", canonical_json(certification.bound.canonical())
+    for counts in enumerated:
+        name = f"draws of {_label(counts.row)}"
+        yield name, f"all {counts.row.outcomes} that there are: exact shares, no alpha, certain"
 
 
 def _label(row: TaskRow) -> str:

@@ -13,17 +13,11 @@ from pydantic import TypeAdapter
 from robustbench_rs.api import Bound, Choice, ChoiceOf, MemoryTables, Noise, Tables
 from robustbench_rs.api.report import norm_name
 from robustbench_rs.errors import InputError
-from robustbench_rs.evaluation.certify import (
-    Bounded,
-    Predicted,
-    bound_counts,
-    certified_radii,
-    largest_attainable,
-    predict,
-)
+from robustbench_rs.evaluation.certify import Bounded, Evidence, Predicted, certified_radii, predict
 from robustbench_rs.evaluation.chosen import ChosenNoise, certificate_alpha, chosen_noise
+from robustbench_rs.evaluation.enumeration import CERTAIN, Enumeration, predict_exactly
 from robustbench_rs.evaluation.input_radii import InputRadii, Solve, input_radii
-from robustbench_rs.evaluation.plan import CLEAN, ESTIMATION, PREDICTION, SELECTION
+from robustbench_rs.evaluation.plan import CLEAN, ENUMERATION, ESTIMATION, PREDICTION, SELECTION, task_draws
 from robustbench_rs.plugins import Registry
 from robustbench_rs.results import Measured
 from robustbench_rs.spec import Certification, Optimize, Prediction
@@ -109,9 +103,7 @@ def read_counts(store: RunStore, row: TaskRow, stored: Stored) -> TaskCounts:
     """The task's counts, restricted to the inputs for which every stage has all its draws."""
     choice = row.details["noise"]
     noise = None if choice is None else _noise(choice, stored.registry)
-    needed: dict[str, int] = {
-        key: n for key, n in (store.meta("draws") or {}).items() if noise is not None or key == CLEAN
-    }
+    needed = task_draws(store.meta("draws") or {}, row.outcomes, certified=noise is not None)
     by_stage = {stage: store.counts(row.id, stage) for stage in needed}
     inputs = store.inputs()
     chosen = chosen_noise(store, row.id, noise, row.identity["config"].get("optimize"))
@@ -127,21 +119,28 @@ def read_counts(store: RunStore, row: TaskRow, stored: Stored) -> TaskCounts:
 def _measure(store: RunStore, counts: TaskCounts, stored: Stored) -> tuple[list[Measured], list[str]]:
     if counts.noise is None or not len(counts.indices):
         return [], []
-    certification = stored.certification
-    bound, alpha = stored.bound, certificate_alpha(certification.alpha, counts.optimize)
-    bounded = bound_counts(counts.stages[SELECTION], counts.stages[ESTIMATION], bound, alpha)
-    n, num_classes = int(counts.stages[ESTIMATION][0].sum()), counts.stages[ESTIMATION].shape[1]
-    limit = largest_attainable(n, bound, alpha, num_classes)
+    evidence = _evidence(counts, stored)
+    bounded, limit = evidence.bounded(), evidence.largest_attainable()
     costs = [cost for cost in store.costs() if cost.task == counts.row.id and cost.stage != PREDICTION]
     found: list[Measured] = []
     refusals: list[str] = []
-    for norm in certification.norms:
+    for norm in stored.certification.norms:
         solved, refused = input_radii(bounded, limit, counts.chosen, counts.indices, _solve_in(norm, stored))
         refusals += [f"norm {norm_name(norm)}, solver {item.asked}: {item.reason}" for item in refused]
         for radii in solved:
-            one = _measured(counts, bounded, radii, norm, stored)
+            one = _measured(counts, evidence, bounded, radii, norm, stored)
             found.append(_with_cost(one, radii.largest, sum(c.samples for c in costs), sum(c.seconds for c in costs)))
     return found, refusals
+
+
+def _evidence(counts: TaskCounts, stored: Stored) -> Evidence:
+    """What the certificates of a task stand on; all draws there are choose the class and give its exact share."""
+    if counts.row.outcomes is not None:
+        every = counts.stages[ENUMERATION]
+        return Evidence(every, every, Enumeration(), CERTAIN, CERTAIN, 0)
+    selection, alpha = counts.stages[SELECTION], stored.certification.alpha
+    level = certificate_alpha(alpha, counts.optimize)
+    return Evidence(selection, counts.stages[ESTIMATION], stored.bound, alpha, level, int(selection[0].sum()))
 
 
 def _solve_in(norm: float, stored: Stored) -> Solve:
@@ -149,7 +148,9 @@ def _solve_in(norm: float, stored: Stored) -> Solve:
     return lambda bounded, noise: certified_radii(bounded, solvers, registry, noise, norm, dim, tables)
 
 
-def _measured(counts: TaskCounts, bounded: Bounded, radii: InputRadii, norm: float, stored: Stored) -> Measured:
+def _measured(
+    counts: TaskCounts, evidence: Evidence, bounded: Bounded, radii: InputRadii, norm: float, stored: Stored
+) -> Measured:
     assert counts.noise is not None
     return Measured(
         defense=counts.row.defense,
@@ -160,11 +161,11 @@ def _measured(counts: TaskCounts, bounded: Bounded, radii: InputRadii, norm: flo
         sigma=counts.chosen.sigma(stored.dim),
         norm=norm,
         solver=radii.asked,
-        n0=int(counts.stages[SELECTION][0].sum()),
-        n=int(counts.stages[ESTIMATION][0].sum()),
-        alpha=stored.certification.alpha,
-        level=certificate_alpha(stored.certification.alpha, counts.optimize),
-        bound=stored.certification.bound.name,
+        n0=evidence.n0,
+        n=evidence.n,
+        alpha=evidence.alpha,
+        level=evidence.level,
+        bound=evidence.bound.name,
         indices=counts.indices,
         labels=counts.labels,
         predictions=bounded.predictions,
@@ -176,6 +177,7 @@ def _measured(counts: TaskCounts, bounded: Bounded, radii: InputRadii, norm: flo
         p_upper=bounded.p_upper,
         clean_correct=counts.clean_correct,
         smoothed_accuracy=_smoothed_accuracy(counts, stored),
+        condition=counts.noise.make().condition,
     )
 
 
@@ -186,7 +188,11 @@ def _with_cost(measured: Measured, max_radius: float, samples: int, seconds: flo
 
 def predicted(counts: TaskCounts, stored: Stored) -> Predicted | None:
     """PREDICT on every complete input; None when the spec did not ask for it."""
-    if stored.prediction is None or PREDICTION not in counts.stages or not len(counts.indices):
+    if stored.prediction is None or not len(counts.indices):
+        return None
+    if ENUMERATION in counts.stages:
+        return predict_exactly(counts.stages[ENUMERATION])
+    if PREDICTION not in counts.stages:
         return None
     return predict(counts.stages[PREDICTION], stored.prediction.alpha)
 

@@ -7,21 +7,23 @@ import numpy as np
 from robustbench_rs.api import Chunk
 from robustbench_rs.evaluation.certify import bound_counts
 from robustbench_rs.evaluation.data import Chosen
-from robustbench_rs.evaluation.plan import ESTIMATION, SELECTION
+from robustbench_rs.evaluation.enumeration import Enumeration
+from robustbench_rs.evaluation.plan import ENUMERATION, ESTIMATION, SELECTION
 from robustbench_rs.spec import Spec
-from robustbench_rs.store import RunStore
+from robustbench_rs.store import RunStore, TaskRow
 
 
 class RunningAccuracy:
     """Certified accuracy at radius 0 of the inputs that are done so far."""
 
-    def __init__(self, store: RunStore, task: str, spec: Spec, chosen: Chosen) -> None:
-        self._bound = spec.certification.bound.make()
+    def __init__(self, store: RunStore, task: TaskRow, spec: Spec, chosen: Chosen) -> None:
         alpha = spec.certification.alpha
         self._alpha = alpha if spec.optimize is None else spec.optimize.certificate_alpha(alpha)
-        self._needed = {SELECTION: spec.certification.n0, ESTIMATION: spec.certification.n}
+        self._bound = Enumeration() if task.outcomes else spec.certification.bound.make()
+        random = {SELECTION: spec.certification.n0, ESTIMATION: spec.certification.n}
+        self._needed = {ENUMERATION: task.outcomes} if task.outcomes else random
         self._labels = dict(zip(chosen.indices.tolist(), chosen.labels.tolist(), strict=True))
-        self._counts = {stage: store.counts(task, stage) for stage in self._needed}
+        self._counts = {stage: store.counts(task.id, stage) for stage in self._needed}
         self._correct: dict[int, bool] = {}
 
     def note(self, chunk: Chunk) -> str:
@@ -33,8 +35,8 @@ class RunningAccuracy:
                 counts[part.index] = counts.get(part.index, np.zeros_like(part.counts)) + part.counts
         done = [index for index in touched if self._done(index)]
         if done:
-            selection, estimation = (np.stack([self._counts[stage][i] for i in done]) for stage in self._needed)
-            bounded = bound_counts(selection, estimation, self._bound, self._alpha)
+            stages = [np.stack([self._counts[stage][i] for i in done]) for stage in self._needed]
+            bounded = bound_counts(stages[0], stages[-1], self._bound, self._alpha)
             labels = np.array([self._labels[index] for index in done])
             self._correct |= dict(zip(done, bounded.predictions == labels, strict=True))
         return f"certified {np.mean(list(self._correct.values())):.2f}" if self._correct else ""

@@ -184,7 +184,7 @@ def _rows(subject: Subject, solved: Sequence[tuple[str, Solved]], p_lower: np.nd
                 p_upper=1 - p,
                 solver=name,
                 solver_used=item.used[i],
-                guarantee=item.guarantee,
+                guarantee=item.label,
                 radius=float(item.radius[i]),
                 upper=upper if math.isfinite(upper) else None,
                 closed_form=None if known is None else float(known[i]),
@@ -196,7 +196,7 @@ def curves_of(subject: Subject, solvers: Solvers, top: float) -> list[RadiusCurv
     """R(pA) from 1/2 to ``top``, one curve for each solver that does not refuse."""
     p_lower = curve_grid(top)
     solved, _ = solvers.radii(subject, p_lower)
-    return [RadiusCurve(subject.case, name, item.guarantee, p_lower, item.radius, item.upper) for name, item in solved]
+    return [RadiusCurve(subject.case, name, item.label, p_lower, item.radius, item.upper) for name, item in solved]
 
 
 def curve_grid(top: float) -> np.ndarray:

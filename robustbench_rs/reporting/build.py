@@ -45,6 +45,7 @@ def build_report(sources: Sequence[Source], radii: Sequence[float], title: str) 
         paired=(tests := paired_tests(groups, grid)),
         flags=[
             *_per_input_flags(levels),
+            *_condition_flags(levels),
             *(flag for source in sources for flag in source.flags),
             *not_comparable,
             *impossible_flags(sources),
@@ -55,6 +56,7 @@ def build_report(sources: Sequence[Source], radii: Sequence[float], title: str) 
         candidates=[candidate for source in sources for candidate in source.candidates],
         protocol={source.name: source.protocol for source in sources if source.protocol},
         environment={source.name: source.environment for source in sources if source.environment},
+        conditions=_conditions(levels),
         notes=_notes(sources, levels, envelopes, bool(tests), len(grid)),
     )
 
@@ -63,6 +65,21 @@ def _per_input_flags(levels: Sequence[Level]) -> list[Flag]:
     """The caveat of radii whose noise was chosen for their input, once for each source."""
     names = dict.fromkeys(level.source.name for level in levels if has_noise_per_input(level.measured))
     return [Flag(name, "per-input noise", PER_INPUT_CAVEAT) for name in names]
+
+
+def _condition_flags(levels: Sequence[Level]) -> list[Flag]:
+    """What certificates presuppose, in the words of their noise, once for each source."""
+    stated = dict.fromkeys((level.source.name, level.measured.condition) for level in levels)
+    return [Flag(name, each.label.strip("()"), each.meaning) for name, each in stated if each is not None]
+
+
+def _conditions(levels: Sequence[Level]) -> list[tuple[str, str]]:
+    """Each label once; several noises that share one may have it of different grids, say."""
+    found: dict[str, dict[str, None]] = {}
+    for condition in (level.measured.condition for level in levels):
+        if condition is not None:
+            found.setdefault(condition.label, {})[condition.meaning] = None
+    return [(label, "; ".join(meanings)) for label, meanings in found.items()]
 
 
 def _accuracy(
@@ -92,9 +109,15 @@ def _notes(
         "Certified accuracy at r: the fraction of all inputs that are correct, not abstained and have a radius of at "
         "least r. Intervals: 95 per cent Clopper-Pearson over the inputs, as a sample of their data set."
     )
-    if levels:
+    certain = [level.measured.is_certain for level in levels]
+    if not all(certain):
         notes.append(
             "Each certificate holds with probability at least 1 - alpha per input, not for all inputs at once."
+        )
+    if any(certain):
+        notes.append(
+            "Certificates of alpha 0 are deterministic: all draws that their noise can make were tried, so they hold "
+            "with certainty, all at once, under the condition that their label names."
         )
     if envelopes:
         notes.append(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from robustbench_rs.api import Condition
 from robustbench_rs.api.report import Flag, norm_name
 from robustbench_rs.reporting.levels import Level, has_noise_per_input
 from robustbench_rs.results import Measured, Source
@@ -25,13 +26,22 @@ def differences(level: Level, reference: Level) -> list[str]:
     if has_noise_per_input(mine) != has_noise_per_input(other):
         kinds = ("a noise for each input", "one noise for all inputs")
         found.append("{} instead of {}".format(*(kinds if has_noise_per_input(mine) else kinds[::-1])))
+    if mine.condition != other.condition:
+        found.append(_condition_difference(mine.condition, other.condition))
     if mine.alpha != other.alpha:
         found.append(f"alpha {_stated(mine.alpha)} instead of {_stated(other.alpha)}")
-    if mine.n != other.n:
+    if mine.n != other.n and not (mine.is_certain and other.is_certain):
         found.append(f"n {_stated(mine.n)} instead of {_stated(other.n)}")
     if mine.data_digest and other.data_digest and mine.data_digest != other.data_digest:
         found.append("a data set of the same name with other content")
     return found + _subset_differences(mine, other)
+
+
+def _condition_difference(mine: Condition | None, other: Condition | None) -> str:
+    if mine is not None and other is not None and mine.label == other.label:
+        return f"another condition {mine.label}: {mine.meaning}; instead of: {other.meaning}"
+    names = ["without a stated condition" if each is None else each.label for each in (mine, other)]
+    return "certificates {} instead of {}".format(*names)
 
 
 def _stated(value: float | None) -> str:

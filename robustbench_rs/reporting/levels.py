@@ -9,15 +9,14 @@ from functools import cached_property
 
 import numpy as np
 
-from robustbench_rs.api.report import PER_INPUT, PER_INPUT_NOISE, Setting, norm_name, per_input_noise
+from robustbench_rs.api.report import PER_INPUT, PER_INPUT_NOISE, Setting, norm_name
 from robustbench_rs.errors import InputError, RunError
 from robustbench_rs.results import Measured, Source
 
 AS_PRINTED = "as printed"
 """Label of radii that a published log states: nothing here proves them, and printing may have rounded them up."""
 
-_LABELS = ("proved", "searched", "estimated")
-STRENGTH = (*_LABELS, *map(per_input_noise, _LABELS), AS_PRINTED, per_input_noise(AS_PRINTED))
+STRENGTH = ("proved", "searched", "estimated", AS_PRINTED)
 
 NOT_CERTIFIED = -1.0
 """Reach of an input that is wrong or abstained: below every radius of a grid."""
@@ -25,11 +24,15 @@ NOT_CERTIFIED = -1.0
 
 def weakest(labels: Iterable[str]) -> str:
     """The weakest of the guarantee labels, "" when there is none; an unknown label counts as weaker than all known."""
-    return max(labels, key=_weakness, default="")
+    return max(labels, key=weakness, default="")
 
 
-def _weakness(label: str) -> int:
-    return STRENGTH.index(label) if label in STRENGTH else len(STRENGTH)
+def weakness(label: str) -> tuple[int, bool, int]:
+    """Sorts labels, strongest first: those of solvers, then printed ones, then unknown ones; in each of these kinds
+    those with a condition (in brackets) come last."""
+    name, _, condition = label.partition(" (")
+    number = STRENGTH.index(name) if name in STRENGTH else len(STRENGTH)
+    return max(0, number - STRENGTH.index("estimated")), bool(condition), number
 
 
 def has_noise_per_input(measured: Measured) -> bool:

@@ -52,7 +52,7 @@ class LogMeta(Params):
     norm: float | None = Field(default=None, ge=1)
     n0: int | None = Field(default=None, ge=1)
     n: int | None = Field(default=None, ge=1)
-    alpha: float | None = Field(default=None, gt=0, lt=1)
+    alpha: float | None = Field(default=None, ge=0, lt=1)
 
     @field_validator("noise")
     @classmethod

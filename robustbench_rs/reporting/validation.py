@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from robustbench_rs.api.labels import is_proved
 from robustbench_rs.api.report import Flag, Report
 from robustbench_rs.api.validation import BestNoise, Bracket, Case, Refusal, SolverRadius, Validation
-from robustbench_rs.reporting.levels import STRENGTH
+from robustbench_rs.reporting.levels import weakness
 
 _Level = tuple[float, int, float]
 
@@ -32,9 +33,9 @@ def brackets_of(rows: Iterable[SolverRadius]) -> list[Bracket]:
 
 
 def _bracket(rows: Sequence[SolverRadius]) -> Bracket:
-    strongest = min(STRENGTH.index(row.guarantee) for row in rows)
-    group = [row for row in rows if STRENGTH.index(row.guarantee) == strongest]
-    best = (max if strongest == 0 else min)(group, key=lambda row: row.radius)
+    strongest = min((row.guarantee for row in rows), key=weakness)
+    group = [row for row in rows if row.guarantee == strongest]
+    best = (max if is_proved(strongest) else min)(group, key=lambda row: row.radius)
     least = min(rows, key=lambda row: math.inf if row.upper is None else row.upper)
     return Bracket(
         case=best.case,
@@ -73,8 +74,8 @@ def _level(case: Case) -> _Level:
 
 
 def _best(group: Sequence[Bracket], members: set[Case]) -> BestNoise:
-    strongest = min(STRENGTH.index(each.guarantee) for each in group)
-    best = max((each for each in group if STRENGTH.index(each.guarantee) == strongest), key=lambda each: each.radius)
+    strongest = min((each.guarantee for each in group), key=weakness)
+    best = max((each for each in group if each.guarantee == strongest), key=lambda each: each.radius)
     others = [each for each in group if each is not best]
     beaten = {each.case for each in others if each.upper is not None and each.upper <= best.radius}
     decided = best.lower is not None and members <= beaten | {best.case}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from robustbench_rs.api.labels import is_proved
 from robustbench_rs.api.shown import shown_down, shown_ratio
 from robustbench_rs.api.validation import BestNoise, Bracket, Case, Validation
 
@@ -53,7 +54,7 @@ def _cell(bracket: Bracket) -> str:
 
 
 def _share(bracket: Bracket) -> str:
-    if bracket.guarantee != "proved":
+    if not is_proved(bracket.guarantee):
         return ""
     return f" ({shown_ratio(bracket.ratio)})"
 

@@ -13,7 +13,7 @@ import torch
 from robustbench_rs.api import Noise
 from robustbench_rs.errors import RobustbenchError, RunError
 from robustbench_rs.sampling.memory import is_out_of_memory
-from robustbench_rs.sampling.requests import CLEAN, StageRequest
+from robustbench_rs.sampling.requests import CLEAN, ENUMERATION, StageRequest
 from robustbench_rs.sampling.streams import block_generator
 
 Laws = Mapping[tuple[int, str], Noise]
@@ -54,10 +54,9 @@ class Sampler:
 
     def draw(self, key: BlockKey) -> torch.Tensor:
         """One block. Raises ``RunError`` naming the noise family when its sampler raises or returns something else."""
-        generator = block_generator(self.seed, key.index, key.stage, key.block, self.device)
         noise = self.law(key.index, key.stage)
         try:
-            drawn = noise.sample(self.shape, generator, self.device, torch.float32)
+            drawn = self._drawn(noise, key)
         except RobustbenchError:
             raise
         except Exception as error:
@@ -69,6 +68,12 @@ class Sampler:
         # Zero times the extremes is 0, or NaN as soon as one value is not finite: nothing here waits for the device.
         self._zero += drawn.amin() * 0 + drawn.amax() * 0
         return drawn
+
+    def _drawn(self, noise: Noise, key: BlockKey) -> torch.Tensor:
+        if key.stage == ENUMERATION:
+            return noise.outcome(key.block * self.shape[0], self.shape, self.device, torch.float32)
+        generator = block_generator(self.seed, key.index, key.stage, key.block, self.device)
+        return noise.sample(self.shape, generator, self.device, torch.float32)
 
     def all_finite(self) -> bool:
         """Whether every value drawn so far was finite. Waits for the device."""

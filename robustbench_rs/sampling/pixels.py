@@ -13,12 +13,14 @@ from robustbench_rs.sampling.requests import StageRequest
 
 GROUP_ELEMENTS = 2**22
 GROUP_INPUTS = 1024
+ROUNDING = 2.0**-22
+"""How far a pixel in [0, 1] may lie from k / levels: a few roundings of float32, and far less than half a step."""
 
 
 class PixelWindow:
     """The inputs of the requests at hand. A group of them is read at once, in the order of the requests.
 
-    ``noises``: what the inputs are for; each may ask for pixels in a range of its own.
+    ``noises``: what the inputs are for; each may ask for pixels in a range, and on a grid, of its own.
     """
 
     def __init__(
@@ -28,16 +30,18 @@ class PixelWindow:
         self.requests = requests
         self.device = device
         self.size = max(1, min(GROUP_INPUTS, GROUP_ELEMENTS // int(np.prod(images.shape))))
+        asking = list(noises)
         self._needed = {
-            noise.pixel_range: f", which {noise.name} noise needs" for noise in noises if not _allows(noise, images)
+            noise.pixel_range: f", which {noise.name} noise needs" for noise in asking if not _allows(noise, images)
         }
+        self._grids = {noise.pixel_levels: noise.name for noise in asking if noise.pixel_levels is not None}
         self._group: dict[int, torch.Tensor] = {}
 
     def of(self, request: int) -> torch.Tensor:
         """The input (\\*shape), float32, of request number ``request``.
 
-        Raises ``InputError`` naming the index of an input that cannot be read or has pixels outside [0, 1] (more
-        exactly: what the data set and every noise allow).
+        Raises ``InputError`` naming the index of an input that cannot be read or has pixels outside [0, 1] or off
+        the grid (more exactly: what the data set and every noise allow).
         """
         index = self.requests[request].index
         if index not in self._group:
@@ -65,6 +69,8 @@ class PixelWindow:
         check_pixels(pixels, indices, shape, self.images.pixel_range)
         for limits, reason in self._needed.items():
             check_pixels(pixels, indices, shape, limits, reason)
+        for levels, name in self._grids.items():
+            check_grid(pixels, indices, levels, name)
         return dict(zip(indices, torch.from_numpy(pixels).to(self.device), strict=True))
 
 
@@ -95,4 +101,17 @@ def check_pixels(
         value = flat[wrong[0]][~allowed[wrong[0]]][0]
         raise InputError(
             f"input {indices[wrong[0]]} of the data set has a pixel of {value:g}, outside [{low:g}, {high:g}]{reason}"
+        )
+
+
+def check_grid(pixels: np.ndarray, indices: Sequence[int], levels: int, noise: str) -> None:
+    """``InputError`` unless all pixels (len(indices), \\*shape) are k / ``levels`` for integers k, up to rounding."""
+    flat = pixels.reshape(len(indices), -1).astype(np.float64)
+    off = np.abs(flat - np.rint(flat * levels) / levels) > ROUNDING
+    wrong = np.flatnonzero(off.any(axis=1))
+    if wrong.size:
+        value = flat[wrong[0]][off[wrong[0]]][0]
+        raise InputError(
+            f"input {indices[wrong[0]]} of the data set has a pixel of {value:.9g}, no multiple of 1/{levels}, which "
+            f"{noise} noise needs: its 'levels' are {levels}, so pixels must be k / {levels} for integers k"
         )

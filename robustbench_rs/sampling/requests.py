@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 CLEAN = "clean"
 """The stage whose draws are the inputs themselves, without noise."""
+ENUMERATION = "enumeration"
+"""The stage whose draws are those of ``Noise.outcome``, one after the other: nothing in it is random."""
 
 
 @dataclass(frozen=True)

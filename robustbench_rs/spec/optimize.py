@@ -158,10 +158,20 @@ def _problems(optimize: Optimize, number: int, defense: Defense) -> Iterator[Loc
         message = f"defense {defense.name!r} has no noise to optimise; give it one, or remove 'optimize'"
         yield ("defenses", number), message
         return
+    if defense.noise.make().outcomes is not None:
+        yield ("optimize",), _of_enumerated(defense.noise.name, defense.name)
+        return
     for name, (low, high) in optimize.over.items():
         message = _unfit(name, low, high, defense, defense.noise)
         if message:
             yield ("optimize", "over", name), f"{message} (defense {defense.name!r})"
+
+
+def _of_enumerated(noise: str, defense: str) -> str:
+    return (
+        f"{noise} noise of defense {defense!r} is not optimised: all of its draws are tried, so none are left to tune "
+        "on that do not certify; sweep its parameters instead, and compare"
+    )
 
 
 def _unfit(name: str, low: float, high: float, defense: Defense, noise: Choice[Noise]) -> str:

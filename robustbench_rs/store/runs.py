@@ -35,6 +35,17 @@ class TaskRow:
     identity: Mapping[str, Any]
     details: Mapping[str, Any]
 
+    @property
+    def outcomes(self) -> int | None:
+        """How many draws its noise has in all, where all of them are tried for every input; None: they are random."""
+        found: int | None = self.details.get("outcomes")
+        return found
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it has noise, and draws it at random."""
+        return self.details.get("noise") is not None and self.outcomes is None
+
 
 @dataclass(frozen=True)
 class CostRow:

@@ -30,13 +30,15 @@ STEPS = 256
 
 
 def _inputs(noise: Noise, shape: tuple[int, ...]) -> torch.Tensor:
-    """Inputs all over the range of the noise with both ends, (0, 1) where it has none; float64, on STEPS + 1 levels."""
+    """Inputs all over the range of the noise with both ends, (0, 1) where it has none; float64, on its grid, by default
+    one of STEPS + 1 levels."""
     import torch
 
     low, high = (end if math.isfinite(end) else default for end, default in zip(noise.pixel_range, (0, 1), strict=True))
-    cells = torch.randint(0, STEPS + 1, shape, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64)
-    cells.view(-1)[0], cells.view(-1)[-1] = 0, STEPS
-    return low + (high - low) * cells / STEPS
+    steps = noise.pixel_levels or STEPS
+    cells = torch.randint(0, steps + 1, shape, generator=torch.Generator().manual_seed(SEED), dtype=torch.float64)
+    cells.view(-1)[0], cells.view(-1)[-1] = 0, steps
+    return low + (high - low) * cells / steps
 
 
 def _form(noise: Noise) -> str | None:
@@ -142,12 +144,15 @@ def _regions(noise: Noise) -> str | None:
 
 
 def _shifts(noise: Noise, norm: float, dim: int, radius: float) -> Iterator[np.ndarray]:
-    """Along one coordinate and along all, just inside of the ball and of the range of pixels."""
+    """Along one coordinate and along all, just inside of the ball, of the range of pixels, and on their grid."""
     inside, width = radius * (1 - 1e-9), noise.pixel_range[1] - noise.pixel_range[0]
-    if inside > 0:
-        yield np.minimum(inside, width) * (np.arange(dim) < 1)
-        if dim > 1:
-            yield np.minimum(inside * dim ** (0.0 if math.isinf(norm) else -1.0 / norm), width) * np.ones(dim)
+    along_all = inside * dim ** (0.0 if math.isinf(norm) else -1.0 / norm)
+    for length, direction in ((inside, np.arange(dim) < 1), (along_all, np.ones(dim)))[: 2 if dim > 1 else 1]:
+        step = min(length, width)
+        if noise.pixel_levels is not None:
+            step = math.floor(step * noise.pixel_levels) / noise.pixel_levels
+        if step > 0:
+            yield step * direction
 
 
 CHECKS: dict[str, Check[Noise]] = {

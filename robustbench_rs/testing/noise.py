@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from robustbench_rs.api import Noise, ProductNoise, VectorNoise
 from robustbench_rs.statistics.tabulated import TabulatedLaw
-from robustbench_rs.testing import applied, balance, closed_forms, facts, product_law, sampler, vector
+from robustbench_rs.testing import applied, balance, closed_forms, facts, outcomes, product_law, sampler, vector
 from robustbench_rs.testing.product_law import Product
 from robustbench_rs.testing.result import CheckResult, run
 
@@ -13,6 +13,7 @@ def check(noise: Noise, label: str) -> list[CheckResult]:
     """All checks that apply to this noise."""
     results = run(sampler.CHECKS, noise, label) + run(closed_forms.CHECKS, noise, label)
     results += run(applied.CHECKS, noise, label) + run(balance.CHECKS, noise, label)
+    results += run(outcomes.CHECKS, noise, label)
     if isinstance(noise, VectorNoise):
         return results + run(vector.CHECKS, noise, label)
     return results + _product(noise, label) if isinstance(noise, ProductNoise) else results

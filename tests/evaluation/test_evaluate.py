@@ -227,6 +227,19 @@ def test_alpha_norms_and_solvers_are_derived_again_from_the_counts(finished):
         assert (one.p_lower < usual[one.sigma, 2].p_lower).all()
 
 
+def test_what_a_solver_spends_itself_stands_in_the_budget(finished):
+    """Its radii hold at their own level besides that of (pA, pB); without the sound option it claims none."""
+    unicr = {"name": "unicr", "draws": 200, "pilot": 50, "levels": [0.9], "particles": 2, "iterations": 1}
+    budgets = []
+    for more in ({"sound": True, "alpha": 2e-5}, {}):
+        chosen = {"solvers": ["auto", {**unicr, **more}], "norms": [2]}
+        source = load_run_with(finished, installed(), certification=chosen).source
+        budgets.append({share.purpose: share.alpha for share in source.budget})
+    spent = {purpose: alpha for purpose, alpha in budgets[0].items() if "unicr" in purpose}
+    assert list(spent.values()) == [2e-5]
+    assert budgets[0].keys() - spent.keys() == budgets[1].keys() == {"lower limit of the top class"}
+
+
 def test_shards_merge_to_the_whole(finished, options):
     from dataclasses import replace
 

@@ -12,7 +12,7 @@ from robustbench_rs.errors import RunError
 from robustbench_rs.evaluation.solving import best_of, solve
 from robustbench_rs.plugins import Owner, Registry
 
-NOISE = type("AnyNoise", (), {"name": "any"})()
+NOISE = type("AnyNoise", (), {"name": "any", "condition": None})()
 
 
 def make_solver(solver_name, radius, guarantee="proved", *, upper=None, refusal=None):

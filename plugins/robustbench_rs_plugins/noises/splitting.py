@@ -37,22 +37,14 @@ class Splitting(Noise):
         self, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str, dtype: torch.dtype
     ) -> torch.Tensor:
         """The cuts s. Raises ``ValueError`` for half precisions, on whose numbers pixels and cuts would often meet."""
-        import torch
-
         from robustbench_rs.api.draws import rounded, uniform
 
-        if torch.finfo(dtype).bits < 32:
-            name = str(dtype).removeprefix("torch.")
-            raise ValueError(f"cuts of splitting noise are not drawn in {name}: it is too coarse, use float32")
+        check_precision(self.name, dtype)
         return rounded(uniform(shape, generator, device), self._period, device, dtype)
 
     def apply(self, inputs: torch.Tensor, drawn: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
         """The middles of the pieces; in floating point, too, they depend on pixels through the pieces' numbers only."""
-        import torch
-
-        ends = torch.sub(inputs, drawn, out=out).div_(self._period).ceil_().mul_(self._period).add_(drawn)
-        begins = (ends - self._period).clamp_(min=0.0)
-        return ends.clamp_(max=1.0).add_(begins).mul_(0.5)
+        return middles(inputs, drawn, self._period, 1.0, out)
 
     def closed_form(self, norm: float, dim: int) -> ClosedForm | None:
         """l1 (and every norm in one dimension): scale (pA - pB); exact if ``scale`` <= 1.
@@ -91,6 +83,29 @@ class Splitting(Noise):
         reached = up(self.params.scale * _gap(p_lower, p_upper))
         known = np.where(self._within | (reached <= 1.0), reached, math.inf)
         return certified(known, p_lower, p_upper)
+
+
+def middles(
+    inputs: torch.Tensor, cuts: torch.Tensor, period: float, top: float, out: torch.Tensor | None
+) -> torch.Tensor:
+    """Middles of the pieces of [0, ``top``] that ``inputs`` lie in, cut at ``cuts`` + ``period`` k for integers k.
+
+    Otherwise as ``Noise.apply``.
+    """
+    import torch
+
+    ends = torch.sub(inputs, cuts, out=out).div_(period).ceil_().mul_(period).add_(cuts)
+    begins = (ends - period).clamp_(min=0.0)
+    return ends.clamp_(max=top).add_(begins).mul_(0.5)
+
+
+def check_precision(name: str, dtype: torch.dtype) -> None:
+    """``ValueError`` for precisions in which cuts and pixels would often meet."""
+    import torch
+
+    if torch.finfo(dtype).bits < 32:
+        coarse = str(dtype).removeprefix("torch.")
+        raise ValueError(f"cuts of {name} noise are not drawn in {coarse}: it is too coarse, use float32")
 
 
 def _gap(p_lower: np.ndarray, p_upper: np.ndarray) -> np.ndarray:

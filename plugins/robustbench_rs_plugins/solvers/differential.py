@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from robustbench_rs.api import Noise, ProductNoise, RadialNoise, Radii, Solver, hookimpl
+from robustbench_rs.api.solver import not_added
 from robustbench_rs.statistics.differential.fingerprint import fingerprint
 from robustbench_rs.statistics.differential.half_space import half_space_upper
 from robustbench_rs.statistics.differential.product import l1_bound, linf_bound
@@ -26,6 +27,8 @@ class DifferentialSolver(Solver):
     def refusal(self, noise: Noise, norm: float, dim: int) -> str | None:
         if isinstance(noise, RadialNoise):
             return radial_refusal(noise, norm, dim)
+        if (reason := not_added(noise)) is not None:
+            return f"{reason}, and the method is about shifts of its density"
         if not isinstance(noise, ProductNoise):
             return f"it needs independent coordinates or a norm-radial law, and {noise.name} noise has neither"
         if norm not in (1, math.inf):

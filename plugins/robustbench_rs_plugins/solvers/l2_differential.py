@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from robustbench_rs.api import Noise, ProductNoise, Radii, Solver, hookimpl
+from robustbench_rs.api.solver import not_added
 from robustbench_rs.statistics.differential.fingerprint import fingerprint
 from robustbench_rs.statistics.differential.half_space import half_space_upper
 from robustbench_rs.statistics.differential.l2 import L2Constants, l2_bound, l2_constants
@@ -24,6 +25,8 @@ class L2DifferentialSolver(Solver):
     name = "l2-differential"
 
     def refusal(self, noise: Noise, norm: float, dim: int) -> str | None:
+        if (reason := not_added(noise)) is not None:
+            return f"{reason}, and the method is about shifts of its density"
         if not isinstance(noise, ProductNoise):
             return f"it needs independent coordinates, which {noise.name} noise has not"
         if norm != 2:

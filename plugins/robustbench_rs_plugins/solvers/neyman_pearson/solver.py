@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from robustbench_rs.api import Guarantee, Noise, Params, ProductNoise, Radii, Solver
+from robustbench_rs.api.solver import not_added
 from robustbench_rs.statistics.rounding import certified, down, up
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts, floor
 from robustbench_rs_plugins.solvers.neyman_pearson.library import Library
@@ -57,6 +58,8 @@ class NeymanPearsonSolver(Solver):
         self._library = Library()
 
     def refusal(self, noise: Noise, norm: float, dim: int) -> str | None:
+        if (reason := not_added(noise)) is not None:
+            return f"{reason}, and the method is about shifts of its density"
         if not isinstance(noise, ProductNoise):
             return f"the coordinates of {noise.name} noise are not independent, which likelihood-ratio accounting needs"
         if not norm >= 1:

@@ -6,8 +6,8 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from robustbench_rs.api import Noise, ProductNoise, Radii, Solver, VectorNoise
-from robustbench_rs.api.solver import Guarantee
+from robustbench_rs.api import Noise, ProductNoise, Radii, Solver
+from robustbench_rs.api.solver import Guarantee, not_added
 from robustbench_rs.statistics.rounding import certified, down
 from robustbench_rs_plugins.solvers.unicr.measuring import Ball
 from robustbench_rs_plugins.solvers.unicr.search import tried_directions
@@ -35,13 +35,16 @@ class UnicrSolver(Solver):
             return f"norms start at 1, not {norm:g}"
         if (problem := noise.problem(dim)) is not None:
             return problem
-        if not isinstance(noise, ProductNoise | VectorNoise) and type(noise).apply is not Noise.apply:
-            return (
-                f"{noise.name} noise is not known to be added to the input, and unicr works with shifts of its density"
-            )
+        if (reason := not_added(noise)) is not None:
+            return f"{reason}, and unicr works with shifts of its density"
         if noise.joint_log_density(np.zeros((1, dim))) is None:
             return f"{noise.name} noise states no joint density in {dim} dimensions, and unicr works with its ratios"
         return None
+
+    def budget(self) -> dict[str, float]:
+        """What confirming the directions spends, on draws of the solver's own."""
+        params = cast(UnicrParams, self.params)
+        return {"solver unicr: all directions that it tried, jointly, per norm": params.alpha} if params.sound else {}
 
     def radii(self, noise: Noise, norm: float, dim: int, p_lower: np.ndarray, p_upper: np.ndarray) -> Radii:
         """Estimates, rounded down to ``tolerance``. Raises ``ValueError`` with the text of :meth:`refusal`, and
