@@ -9,9 +9,10 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from robustbench_rs.api import NoiseParams, ProductNoise
-from robustbench_rs.statistics.tradeoff import Stretch, bend
+from robustbench_rs.statistics.tradeoff import Blend, Stretch, bend
 from robustbench_rs_plugins.noises.cauchy import Cauchy
 from robustbench_rs_plugins.noises.gaussian import Gaussian
+from robustbench_rs_plugins.noises.generalized_normal import GeneralizedNormal
 from robustbench_rs_plugins.noises.pareto import Pareto
 from robustbench_rs_plugins.noises.student_t import StudentT
 from robustbench_rs_plugins.noises.triangular import Triangular
@@ -68,6 +69,30 @@ def test_enough_by_stretching(name: str) -> None:
         assert enough < curve.p_star() + 0.01
 
 
+def cusp(beta: float) -> GeneralizedNormal:
+    return GeneralizedNormal(GeneralizedNormal.Params(scale=1.0, beta=beta))
+
+
+@pytest.mark.parametrize("beta", [0.3, 0.5, 0.8])
+def test_enough_by_blending(beta: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise with a cusp: not below what the engine proves to be needed, unless what is missed is left out."""
+    accounts, ray = Accounts(cusp(beta), math.inf, 128, 1e-5), equal(128, math.inf)
+    edges = p_grid(accounts, ray)
+    first, last, share = 0.0625, 0.078125, np.array([0.25, 0.5, 0.75])
+    rows = [whole_row(accounts, ray, radius, edges) for radius in (first, last)]
+    bridges = bends.Bridges(accounts.law, ray, Stretch(accounts.law), Blend(accounts.law))
+    apart = rows[1].p_star - rows[0].p_star
+    blended = bridges.between(first, last, 2.0, 0.1 * apart)
+    assert math.isinf(bridges.bend)
+    assert blended.late > 0
+    needed = [accounts.pair(ray, radius)[1].p_star() for radius in (first + share * (last - first)).tolist()]
+    found = bends.enough(rows[0], rows[1], share, blended, last - first)
+    assert np.all(found > needed)
+    assert np.all(found < np.array(needed) + 0.25 * apart)
+    straight = bends.enough(rows[0], rows[1], share, blended._replace(late=0.0, off=0.0), last - first)
+    assert np.any(straight < np.array(needed) - 1e-3 * apart)
+
+
 def test_without_the_allowance_lines_would_lie_above_the_curve(accounts: Accounts) -> None:
     """The interpolated lines bound g at every p with the allowance, and do not without."""
     edges = p_grid(accounts, SPREAD)
@@ -108,8 +133,8 @@ def test_what_is_refuted_is_not_certified(accounts: Accounts, rows: tuple[float,
 
 def with_rows_at_powers_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables whose rows lie far apart, so that what is between them matters."""
-    monkeypatch.setattr(strand, "GAP_SHARE", 60.0)
-    monkeypatch.setattr(strand, "UPPER_SHARE", 60.0)
+    monkeypatch.setattr(strand, "LINE_SHARE", 60.0)
+    monkeypatch.setattr(strand, "STAIR_SHARE", 60.0)
 
 
 def test_whole_tables_of_coarse_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +165,26 @@ def test_heavy_tails(name: str) -> None:
     assert found.upper is not None
     assert np.all(found.upper[: len(p)] >= radius)
     assert np.all(found.upper[: len(p)] <= upper + 4 * width)
+
+
+@pytest.mark.parametrize("runner_up", [False, True])
+def test_cusps(runner_up: bool) -> None:
+    """In l-inf, against radii that were answered one by one."""
+    noise, dim, tolerance = cusp(0.5), 100, 2e-3
+    p = np.array([0.505, 0.53, 0.6, 0.7, 0.8, 0.9, 0.97, 0.995, 0.9999])
+    rest = (0.4 if runner_up else 1.0) * (1 - p)
+    single = [NeymanPearsonSolver().radii(noise, math.inf, dim, p[i : i + 1], rest[i : i + 1]) for i in range(len(p))]
+    radius, upper = np.concatenate([each.radius for each in single]), np.concatenate([each.upper for each in single])
+    many = np.concatenate([p, np.linspace(0.5, 0.99, 50)])
+    solver = NeymanPearsonSolver(NeymanPearsonSolver.Params(tolerance=tolerance))
+    found = solver.radii(noise, math.inf, dim, many, np.concatenate([rest, 1 - many[len(p) :]]))
+    assert found.guarantee == "proved"
+    assert found.details["table"] is True
+    width = (3 if runner_up else 1) * tolerance * np.maximum(radius, floor(math.inf, dim))
+    assert np.all(found.radius[: len(p)] <= upper)
+    assert np.all(found.radius[: len(p)] >= radius - width)
+    assert found.upper is not None
+    assert np.all(found.upper[: len(p)] >= radius)
 
 
 @pytest.mark.parametrize("interpolated", [False, True], ids=["as it is", "without steps"])

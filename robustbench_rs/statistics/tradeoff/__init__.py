@@ -6,12 +6,13 @@ that matters for a certificate, and for independent coordinates L is a sum, so T
     cells of one coordinate -> lattice of losses -> powers by FFT -> curve (P, Q of {L <= t})
 
 Every step errs on a stated side: pessimistic (T never above the truth, radii too small) or optimistic (never below).
-How T moves with the length of a shift is bounded in :mod:`bend` and :mod:`stretch`.
+How T moves with the length of a shift is bounded in :mod:`bend`, :mod:`stretch` and :mod:`blend`.
 """
 
 from robustbench_rs.statistics.tradeoff.account import Account, Group, trade_off
 from robustbench_rs.statistics.tradeoff.bend import bend
+from robustbench_rs.statistics.tradeoff.blend import Blend
 from robustbench_rs.statistics.tradeoff.curve import TradeOff
 from robustbench_rs.statistics.tradeoff.stretch import Stretch
 
-__all__ = ["Account", "Group", "Stretch", "TradeOff", "bend", "trade_off"]
+__all__ = ["Account", "Blend", "Group", "Stretch", "TradeOff", "bend", "trade_off"]

@@ -23,11 +23,15 @@ PASSES = 30
 
 @dataclass(frozen=True)
 class Half:
-    """Lattice points from the outermost to L = 0: ``x`` ascending to 1, ``mass`` there, ``inner`` between them."""
+    """Lattice points from the outermost to L = 0: ``x`` ascending to 1, ``mass`` there, ``inner`` between them.
+
+    ``excess``: how far a chord of H rises above H between two points, at most, as a share of their distance.
+    """
 
     x: np.ndarray
     mass: np.ndarray
     inner: np.ndarray
+    excess: np.ndarray
 
     @property
     def width(self) -> np.ndarray:
@@ -36,18 +40,18 @@ class Half:
     def drops(self) -> np.ndarray:
         """How far H must be lowered at each point.
 
-        On an interval of width w that holds the mass c, a chord exceeds H by at most c w / 4: so much at both ends
-        suffices. No point is lowered below 0. Where the outer end is lowered by less than that, say by d, the inner end
-        must be by d + c w (then the chord stays below the tangent at the outer end), or to 0 (as H never falls).
+        What the chord on an interval exceeds H by suffices at both ends. No point is lowered below 0. Where the outer
+        end is lowered by less than that, say by d, the inner end must be by d + c w, where w is the width and c the
+        mass in the interval (then the chord stays below the tangent at the outer end), or to 0 (as H never falls).
         """
-        excess = self.inner * self.width / 4
+        excess, most = self.excess * self.width, self.inner * self.width
         drop: np.ndarray = np.zeros(len(self.x))
         drop[:-1] = excess
         drop[1:] = np.maximum(drop[1:], excess)
         while True:
             drop = np.minimum(drop, self.height)
             short = drop[:-1] < excess
-            inner = np.minimum(np.where(short, drop[:-1] + 4 * excess, 0.0), self.height[1:])
+            inner = np.minimum(np.where(short, drop[:-1] + most, 0.0), self.height[1:])
             if np.all(drop[1:] >= inner):
                 return drop
             drop[1:] = np.maximum(drop[1:], inner)
@@ -76,6 +80,28 @@ class Half:
         size = len(corners)
         moved: np.ndarray = np.bincount(left, self.mass * (1 - up), size) + np.bincount(right, self.mass * up, size)
         return moved
+
+
+def largest_excess(interval: np.ndarray, place: np.ndarray, mass: np.ndarray, size: int) -> np.ndarray:
+    """:attr:`Half.excess` of ``size`` intervals. Their atoms, sorted: the ``interval`` of each, its ``place`` there
+    from 0 to 1, its ``mass`` (n,).
+
+    In an interval of width 1 the chord exceeds H at u by (1 - u) sum_{v <= u} m v + u sum_{v > u} m (1 - v): most at
+    one of the atoms, and never by more than a quarter of the mass.
+    """
+    found = np.bincount(interval, mass, size) / 4
+    if not len(interval):
+        return found
+    starts = np.flatnonzero(np.diff(interval, prepend=-1))
+    owner = np.cumsum(np.diff(interval, prepend=-1) > 0) - 1
+    left, right = mass * place, mass * (1.0 - place)
+    before, after = np.cumsum(left), np.cumsum(right)
+    before = before - (before - left)[starts][owner]
+    after = np.append((after - right)[starts[1:]], after[-1])[owner] - after
+    rounding = 4 * len(mass) * 2.0**-53 * float(np.sum(mass))
+    most = np.maximum.reduceat((1.0 - place) * before + place * after, starts) + rounding
+    found[interval[starts]] = np.minimum(found[interval[starts]], most)
+    return found
 
 
 def garbled(lower: Half, upper: Half) -> tuple[np.ndarray, np.ndarray, float]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robustbench_rs.statistics.tradeoff.cells import FARTHEST, Cells, exact_sum
-from robustbench_rs.statistics.tradeoff.garbling import Half, garbled
+from robustbench_rs.statistics.tradeoff.garbling import Half, garbled, largest_excess
 
 RARE = 1e-13
 """Mass in all coordinates together that may be moved to the infinities."""
@@ -58,9 +58,18 @@ def frequent(cells: Cells, count: int = 1) -> Atoms:
 
 def merged(cells: Cells, step: float, count: int = 1) -> LatticeLaw:
     """A law on the lattice that is less informative: every cell one atom, and these moved by :mod:`garbling`."""
-    atoms = _cut_rare(single_atoms(cells, optimistic=True), count)
-    law = onto_lattice(atoms, step, cells.slack + RARE / count)
-    return _lowered(law, _inner_mass(atoms, law))
+    return lowered(likely(cells, count), step, cells.slack + RARE / count)
+
+
+def likely(cells: Cells, count: int = 1) -> Atoms:
+    """Every cell as one atom, without losses that hardly ever occur: a merging up to a slack of RARE / ``count``."""
+    return _cut_rare(single_atoms(cells, optimistic=True), count)
+
+
+def lowered(atoms: Atoms, step: float, slack: float) -> LatticeLaw:
+    """The atoms moved to the lattice by :mod:`garbling`; their masses need not add up to 1."""
+    law = onto_lattice(atoms, step, slack)
+    return _lowered(law, _inner(atoms, law))
 
 
 def single_atoms(cells: Cells, *, optimistic: bool = False) -> Atoms:
@@ -127,9 +136,7 @@ def onto_lattice(atoms: Atoms, step: float, slack: float) -> LatticeLaw:
     on = _on_node(place)
     below = np.where(on, np.rint(place), np.floor(place))
     rest = np.where(on, 0.0, place - below)
-    # A share t of the P-mass goes up: e^(rest h) = 1 + t (e^h - 1); of the Q-mass, t e^h e^(-rest h).
-    up_p = np.expm1(rest * step) / math.expm1(step)
-    up_q = up_p * np.exp((1.0 - rest) * step)
+    up_p, up_q = _shares(rest, step)
     first = int(below.min(initial=0.0))
     index = (below - first).astype(np.int64)
     size = int(index.max(initial=0)) + 2
@@ -146,27 +153,37 @@ def _on_node(place: np.ndarray) -> np.ndarray:
     return on
 
 
-def _inner_mass(atoms: Atoms, law: LatticeLaw) -> tuple[np.ndarray, np.ndarray]:
-    """P- and Q-mass strictly between lattice points j and j + 1, (m - 1,)."""
+def _inner(atoms: Atoms, law: LatticeLaw) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Masses strictly between lattice points j and j + 1, and the excess of a chord there (m - 1,): of P with x = e^L,
+    and of Q with x = e^-L."""
     place = atoms.loss / law.step
-    off = ~_on_node(place)
-    index = (np.floor(place[off]) - law.first).astype(np.int64)
-    size = len(law.p) - 1
-    return np.bincount(index, atoms.p[off], size), np.bincount(index, atoms.q[off], size)
+    off = np.flatnonzero(~_on_node(place))
+    off = off[np.argsort(place[off], kind="stable")]
+    interval = np.floor(place[off])
+    up_p, up_q = _shares(place[off] - interval, law.step)
+    index, size = (interval - law.first).astype(np.int64), len(law.p) - 1
+    return [
+        (np.bincount(index, mass[off], size), largest_excess(index, up, mass[off], size))
+        for mass, up in ((atoms.p, up_p), (atoms.q, up_q))
+    ]
 
 
-def _lowered(law: LatticeLaw, inner: tuple[np.ndarray, np.ndarray]) -> LatticeLaw:
+def _shares(rest: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of the P-mass and of the Q-mass ``rest`` steps above a point, what goes to the next one."""
+    # t of the P-mass: e^(rest h) = 1 + t (e^h - 1); of the Q-mass, t e^h e^(-rest h).
+    up_p = np.expm1(rest * step) / math.expm1(step)
+    return up_p, up_p * np.exp((1.0 - rest) * step)
+
+
+def _lowered(law: LatticeLaw, inner: list[tuple[np.ndarray, np.ndarray]]) -> LatticeLaw:
     """The lattice law made less informative than the atoms that it came from; L = 0 becomes one of its points."""
     below, above = max(-law.first, 1), max(law.first + len(law.p) - 1, 1)
-    size, start = below + above + 1, law.first + below
-    p, q, c_p = np.zeros(size), np.zeros(size), np.zeros(size - 1)
-    p[start : start + len(law.p)], q[start : start + len(law.q)] = law.p, law.q
-    c_p[start : start + len(inner[0])] = inner[0]
-    c_q = np.zeros(size - 1)
-    c_q[start : start + len(inner[1])] = inner[1]
+    around = (law.first + below, above - (law.first + len(law.p) - 1))
+    p, q = np.pad(law.p, around), np.pad(law.q, around)
+    (c_p, excess_p), (c_q, excess_q) = ([np.pad(each, around) for each in pair] for pair in inner)
     losses = law.step * np.arange(-below, above + 1)
-    lower = Half(np.exp(losses[: below + 1]), p[: below + 1], c_p[:below])
-    upper = Half(np.exp(-losses[below:])[::-1], q[below:][::-1], c_q[below:][::-1])
+    lower = Half(np.exp(losses[: below + 1]), p[: below + 1], c_p[:below], excess_p[:below])
+    upper = Half(np.exp(-losses[below:])[::-1], q[below:][::-1], c_q[below:][::-1], excess_q[below:][::-1])
     new_p, new_q, made_up = garbled(lower, upper)
     reversed_q = new_q[::-1]
     p = np.concatenate([new_p, reversed_q[1:] * np.exp(-losses[below + 1 :])])

@@ -14,7 +14,8 @@ from robustbench_rs.statistics.tradeoff import Account, Group
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 
 SHARE = 0.6
-"""Of the tolerance, for the trade-off function; the rest is for what is built on it."""
+"""Of the tolerance, for what lies between both sides of a trade-off function, mostly on the optimistic one; the rest is
+for what is built on it."""
 SCAN = 0.01
 """Tolerance where directions are only compared."""
 COARSEST = 0.05
@@ -77,7 +78,6 @@ class Nothing:
 class Accounts:
     """``floor``: radii are wanted to ``tolerance`` times the larger of themselves and ``floor`` (units of z).
 
-    ``sharpness``: the share of the tolerance that is asked of the engine, which does not promise to meet it.
     ``proved`` turns False when a curve was used whose ratio extremes were only found numerically. ``work``: what the
     curves so far cost, about milliseconds, but the same on every machine.
     """
@@ -86,10 +86,10 @@ class Accounts:
         self.law = law
         self.tolerance = tolerance
         self.floor = floor(norm, dim)
-        self.sharpness = 1.0
         self.proved = True
         self.work = 0.0
         self._engine = engine
+        self._sharpness: dict[int, float] = {}
 
     def width(self, radius: float) -> float:
         """The error that a radius may have."""
@@ -100,7 +100,7 @@ class Accounts:
         return self._curve(self._account(ray, radius, tolerance), optimistic)
 
     def _account(self, ray: Ray, radius: float, tolerance: float | None = None) -> OneShift:
-        wanted = SHARE * (tolerance or self.sharpness * self.tolerance) * max(1.0, self.floor / radius)
+        wanted = SHARE * (tolerance or self._sharp(radius) * self.tolerance) * max(1.0, self.floor / radius)
         return self._engine(self.law, ray.shift(radius), min(wanted, COARSEST))
 
     def _curve(self, account: OneShift, optimistic: bool) -> Curve:
@@ -113,28 +113,40 @@ class Accounts:
         return curve
 
     def pair(self, ray: Ray, radius: float) -> tuple[Curve, Curve]:
-        """The curve and the optimistic one; ``sharpness`` is adapted until they lie within the tolerance."""
-        before, kept = math.inf, self.sharpness
+        """The curve and the optimistic one; the engine is asked for more until they lie within the tolerance."""
+        before, kept = math.inf, self._sharp(radius)
         for _ in range(RETRIES):
             account = self._account(ray, radius)
             curve, optimistic = self._curve(account, False), self._curve(account, True)
-            excess = _gap(curve, optimistic) * radius / self.width(radius)
+            excess = _gap(curve, optimistic) * radius / (SHARE * self.width(radius))
             if excess > PROGRESS * before:
-                self.sharpness = kept
+                self._sharpness[_octave(radius)] = kept
                 break
-            before, kept = excess, self.sharpness
-            if not self.sharpen(excess):
+            before, kept = excess, self._sharp(radius)
+            if not self.sharpen(radius, excess):
                 break
         if excess < 0.25:
-            self.sharpness = min(4 * self.sharpness, BLUNTEST)
+            self._sharpness[_octave(radius)] = min(4 * self._sharp(radius), BLUNTEST)
         return curve, optimistic
 
-    def sharpen(self, excess: float) -> bool:
-        """Ask for more, where a gap was ``excess`` times what it may be; False where it need not, or cannot be."""
-        if excess <= 1.0 or self.sharpness <= SHARPEST:
+    def sharpen(self, radius: float, excess: float) -> bool:
+        """Ask for more near ``radius``, where a gap was ``excess`` times what it may be; False where it need not, or
+        cannot be."""
+        if excess <= 1.0 or self._sharp(radius) <= SHARPEST:
             return False
-        self.sharpness = max(self.sharpness / min(2.0 * excess, 64.0), SHARPEST)
+        self._sharpness[_octave(radius)] = max(self._sharp(radius) / min(2.0 * excess, 64.0), SHARPEST)
         return True
+
+    def _sharp(self, radius: float) -> float:
+        """The share of the tolerance that is asked of the engine, which does not promise to meet it: that of the
+        octave of radii nearest by."""
+        here = _octave(radius)
+        nearest = min(self._sharpness, key=lambda octave: abs(octave - here), default=None)
+        return 1.0 if nearest is None else self._sharpness[nearest]
+
+
+def _octave(radius: float) -> int:
+    return math.frexp(radius)[1]
 
 
 def floor(norm: float, dim: int) -> float:

@@ -8,7 +8,8 @@ values there, so that
 
 The same holds, with another m, if kappa moves evenly from the first row to ``ratio`` times as much at the last one
 (:mod:`robustbench_rs.statistics.tradeoff.stretch`). Both raise lines kappa p - H_r(kappa) below g_r: the mean of one
-line of either row, less what may be missed.
+line of either row, less what may be missed. Where a cusp makes all these m infinite, the line a little farther on is
+enough, but for a constant (:mod:`robustbench_rs.statistics.tradeoff.blend`).
 
 In the same way what one fixed classifier keeps at r has a second derivative of at most m. The worst one for the row b
 keeps at most the optimistic g_b(p) there, and at least g_c(p) at any other row c; so much it keeps at most on the other
@@ -17,12 +18,13 @@ side of b, by extrapolation.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from robustbench_rs.statistics.coordinate import Coordinate
-from robustbench_rs.statistics.tradeoff import Stretch, bend
+from robustbench_rs.statistics.tradeoff import Blend, Stretch, bend
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import ROUNDING, Row
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 
@@ -40,11 +42,14 @@ def lines_at(row: Row, slopes: np.ndarray) -> np.ndarray:
 
 class Bridge(NamedTuple):
     """Between two rows: m, the ratio of the slopes of the lines that are taken together, and whether m(kappa) is m
-    kappa / (1 + kappa) (:mod:`bend`), or m (:mod:`stretch`)."""
+    kappa / (1 + kappa) (:mod:`bend`), or m (:mod:`stretch`). How far the share of the way that counts is ahead of that
+    to the radius, and what else is missed (:mod:`blend`)."""
 
     bend: float
     ratio: float
     fixed: bool
+    late: float = 0.0
+    off: float = 0.0
 
 
 def allowance(bend: float | np.ndarray, fixed: bool | np.ndarray, slope: float | np.ndarray) -> np.ndarray:
@@ -55,16 +60,21 @@ def allowance(bend: float | np.ndarray, fixed: bool | np.ndarray, slope: float |
 class Bridges:
     """The sharper bound for each interval along one ray."""
 
-    def __init__(self, law: Coordinate, ray: Ray, stretch: Stretch) -> None:
+    def __init__(self, law: Coordinate, ray: Ray, stretch: Stretch, blend: Blend) -> None:
         self._shift = ray.shift(1.0)
         self._stretch = stretch
+        self._blend = blend
         self.bend = bend(law, self._shift)
 
-    def between(self, first: float, last: float, slope: float) -> Bridge:
-        """``slope``: of the line of the first row that is likely to be needed."""
+    def between(self, first: float, last: float, slope: float, allowed: float) -> Bridge:
+        """``slope``: of the line of the first row that will likely be needed; ``allowed``: about what may be missed."""
         near = Bridge(self.bend, 1.0, fixed=True)
         far = Bridge(*self._stretch.between(self._shift, first, last), fixed=False)
-        return far if far.bend < allowance(near.bend, near.fixed, slope) else near
+        best = far if far.bend < allowance(near.bend, near.fixed, slope) else near
+        if math.isinf(best.bend):  # a cusp, and many coordinates
+            late, off = self._blend.between(self._shift, first, last, allowed)
+            return Bridge(0.0 if math.isfinite(off) else math.inf, 1.0, fixed=False, late=late, off=off)
+        return best
 
 
 def enough(first: Row, last: Row, share: np.ndarray, bridge: Bridge, width: float) -> np.ndarray:
@@ -81,7 +91,8 @@ def enough(first: Row, last: Row, share: np.ndarray, bridge: Bridge, width: floa
     middle = np.rint(best[0] + (best[1] - best[0]) * share).astype(np.intp)
     cell = np.clip(middle[:, np.newaxis] + ASIDE, 0, len(slope) - 1)
     near, far, slope, share = near[cell], far[cell], slope[cell], share[:, np.newaxis]
-    missed = allowance(bridge.bend, bridge.fixed, slope) / 2 * width**2 * share * (1.0 - share)
+    missed = allowance(bridge.bend, bridge.fixed, slope) / 2 * width**2 * share * (1.0 - share) + bridge.off
+    share = np.minimum(share + bridge.late, 1.0)
     lines = near + share * (far - near) - missed
     found = np.min((0.5 - lines) / (slope * (1.0 + share * (bridge.ratio - 1.0))), axis=1)
     return np.asarray(found * (1.0 + ROUNDING) + ROUNDING)

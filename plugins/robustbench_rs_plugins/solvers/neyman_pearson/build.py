@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import ndtri
 
-from robustbench_rs.statistics.tradeoff import Stretch
+from robustbench_rs.statistics.tradeoff import Blend, Stretch
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import Curves
 from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
@@ -25,7 +25,8 @@ STEP_SHARE = 0.125
 WORK_SHORT, WORK = 4000.0, 10000.0
 """What a table may cost; the second where directions are searched in 1 < p < inf. One that would need more is less fine
 than wanted, which its upper values show."""
-
+SMALL = 1e-3
+"""Where there is not work enough for all, radii below (units of z) need only be right to the tolerance of this one."""
 CLOSE = 0.995
 """Rays that need so much less than another one, in normal quantiles, do not matter."""
 
@@ -34,8 +35,8 @@ def build(accounts: Accounts, norm: float, dim: int) -> tuple[Table, tuple[Curve
     """A table for limits up to ``TOP`` (larger ones get its last radius); the curves for any pB, one set per ray."""
     known = proved_worst(accounts.law, norm, dim)
     lattice = Lattice.fine(accounts.floor, STEP_SHARE * accounts.tolerance)
-    stretch = Stretch(accounts.law)
-    strands = [Strand(accounts, ray, lattice, stretch) for ray in known or survey(accounts, norm, dim)]
+    stretch, blend = Stretch(accounts.law), Blend(accounts.law)
+    strands = [Strand(accounts, ray, lattice, stretch, blend) for ray in known or survey(accounts, norm, dim)]
     _powers(strands, lattice)
     _refine(strands, accounts, WORK if known is None and norm not in (1, np.inf) else WORK_SHORT)
     for strand in strands:
@@ -83,7 +84,8 @@ def _refine(strands: Sequence[Strand], accounts: Accounts, work: float) -> None:
     def fill(number: int, first: float, last: float, before: float = math.inf, steps: bool = True) -> None:
         filled = strands[number].fill(first, last, before, steps)
         if filled.lost > 1.0 and strands[number].p_star(first) < TOP and matters(filled):
-            heapq.heappush(waiting, Interval(-filled.lost, number, first, last, filled.steps))
+            urgent = filled.lost * accounts.width(first) / max(accounts.width(first), accounts.tolerance * SMALL)
+            heapq.heappush(waiting, Interval(-urgent, number, first, last, filled.steps))
 
     def matters(filled: Filled) -> bool:
         needed = np.max([strand.quantiles(filled.radii) for strand in strands], axis=0)

@@ -29,7 +29,7 @@ ROUNDING = 2.0**-49
 """More than the rounding of a line, relative to its terms, and of its inverse."""
 NOISE = 1e-14
 """About the rounding of a value of g; only a choice of lines depends on it."""
-NO_BRIDGES = np.zeros((0, 3))
+NO_BRIDGES = np.zeros((0, 5))
 NEVER = 2.0
 """A probability that no class has."""
 
@@ -113,7 +113,7 @@ def _lines(curve: Curve, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Curves:
     """Rows along one ray: radii (n,) ascending from 0, and the fields of :class:`Row`, stacked; ``edges`` (j + 1,).
 
-    ``bend``: how sharply what a classifier keeps may bend; ``bridges`` (k - 1, 3), from each of the k rows that are a
+    ``bend``: how sharply what a classifier keeps may bend; ``bridges`` (k - 1, 5), from each of the k rows that are a
     table's own to the next one (:mod:`bends`).
     """
 

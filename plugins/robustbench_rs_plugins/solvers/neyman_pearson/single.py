@@ -49,7 +49,7 @@ def answer(question: Question, accounts: Accounts, norm: float, dim: int) -> Ans
         upper = _upper(question, accounts, search.worst, search.radius)
         # The first step of `_upper` is one width; the engine did not meet the tolerance where more were needed.
         excess = (upper - search.radius) / accounts.width(search.radius) / 2.5
-        if excess > PROGRESS * before or not accounts.sharpen(excess):
+        if excess > PROGRESS * before or not accounts.sharpen(search.radius, excess):
             break
         before = excess
         rays = [search.worst, *(ray for ray in rays if ray != search.worst)]

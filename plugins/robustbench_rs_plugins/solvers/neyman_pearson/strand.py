@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from robustbench_rs.statistics.tradeoff import Stretch
+from robustbench_rs.statistics.tradeoff import Blend, Stretch
 from robustbench_rs_plugins.solvers.neyman_pearson import bends
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import (
@@ -28,10 +28,12 @@ from robustbench_rs_plugins.solvers.neyman_pearson.question import NEARLY_ONE
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 from robustbench_rs_plugins.solvers.neyman_pearson.staircase import Staircase
 
-GAP_SHARE, UPPER_SHARE = 0.8, 0.8
-"""Of the tolerance, for what radii and upper values lose between two rows."""
+LINE_SHARE, STAIR_SHARE = 0.65, 0.8
+"""Of the tolerance, for what radii lose between two rows by interpolation, and radii and upper values by steps."""
 BETTER = 3.0
 """Interpolation loses so many times less at least in half an interval; four times in the limit."""
+BLEND_WORK = 1.7
+"""What a curve of :mod:`robustbench_rs.statistics.tradeoff.blend` costs."""
 LOOKS = 9
 """Places of an interval at which rays are compared."""
 WORTHWHILE = 2.0
@@ -74,15 +76,16 @@ class Strand:
     ``points``: radii of the rows that are a table's own, ascending.
     """
 
-    def __init__(self, accounts: Accounts, ray: Ray, lattice: Lattice, stretch: Stretch) -> None:
+    def __init__(self, accounts: Accounts, ray: Ray, lattice: Lattice, stretch: Stretch, blend: Blend) -> None:
         self.ray = ray
         self.points: list[float] = [0.0]
         self._quantiles = [0.0]
         self._accounts = accounts
         self._lattice = lattice
+        self._blend = blend
         self._edges = p_grid(accounts, ray)
         self._rows: dict[float, Row] = {0.0: no_shift(self._edges)}
-        self._bridges = bends.Bridges(accounts.law, ray, stretch)
+        self._bridges = bends.Bridges(accounts.law, ray, stretch, blend)
         self._spans: dict[tuple[float, float], bends.Bridge] = {}
 
     @property
@@ -123,7 +126,7 @@ class Strand:
         """What the radius of the pA that a row, just added, needs was short by, as a multiple of what it may be."""
         place = self._lattice.index(radius)
         found = int(np.searchsorted(self.enough[: place + 1], self.p_star(radius), side="left"))
-        return self._lost(place - found, 0, radius, radius)
+        return self._lost(place - found, LINE_SHARE, radius, radius)
 
     def fill(self, first: float, last: float, before: float, steps: bool) -> Filled:
         """Fill the places between two rows.
@@ -141,7 +144,7 @@ class Strand:
         bridge = self._bridge(first, last)
         if math.isfinite(bridge.bend):
             between = self._interpolated(first, last, bridge, len(enough))
-            lost = min(lost, max(before / BETTER, self._lost(between.short, 0, first, last)))
+            lost = min(lost, max(before / BETTER, self._lost(between.short, LINE_SHARE, first, last)))
             enough = np.minimum(enough, between.enough)
         np.minimum(self.enough[start:stop], enough, out=self.enough[start:stop])
         np.maximum(self.barely[start + 1 : stop + 1], barely, out=self.barely[start + 1 : stop + 1])
@@ -154,14 +157,17 @@ class Strand:
             row = self._rows[first]
             cell = int(np.searchsorted(self._edges, row.p_star, side="right")) - 1
             slope = float(row.slope[min(cell, len(row.slope) - 1)])
-            self._spans[first, last] = self._bridges.between(first, last, slope)
+            allowed = slope * (self.p_star(last) - row.p_star) * self._accounts.width(last) / (last - first)
+            before = self._blend.curves
+            self._spans[first, last] = self._bridges.between(first, last, slope, allowed)
+            self._accounts.work += BLEND_WORK * (self._blend.curves - before)
         return self._spans[first, last]
 
     def _interpolated(self, first: float, last: float, bridge: bends.Bridge, places: int) -> Interpolated:
         share, middle = np.arange(places) / places, places // 2
         rows, width = (self._rows[first], self._rows[last]), last - first
         found = bends.enough(*rows, share, bridge, width)
-        straight = bends.enough(*rows, share[middle : middle + 1], bridge._replace(bend=0.0), width)
+        straight = bends.enough(*rows, share[middle : middle + 1], bridge._replace(bend=0.0, late=0.0, off=0.0), width)
         return Interpolated(found, middle - int(np.searchsorted(found[:middle], straight[0], side="left")))
 
     def _steps(self, first: float, last: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -170,7 +176,7 @@ class Strand:
         # Where T may rise again the first failure counts, also one at `first`.
         short = int(np.count_nonzero(enough[1:] >= max(self.p_star(last), self.p_star(first))))
         late = int(np.count_nonzero(barely[:-1] <= min(self._rows[first].refuted, self._rows[last].refuted)))
-        return enough, barely, self._lost(short, late, first, last)
+        return enough, barely, self._lost(max(short, late), STAIR_SHARE, first, last)
 
     def refute(self) -> None:
         """Call when all rows are there: upper values between them by extrapolation, from either side."""
@@ -190,6 +196,6 @@ class Strand:
         found = bends.not_enough(self._edges, self._rows[at], self._rows[beyond], away / apart, missed)
         np.maximum(self.barely[start:stop], found, out=self.barely[start:stop])
 
-    def _lost(self, short: int, late: int, first: float, last: float) -> float:
-        unit = self._lattice.unit_above(first)
-        return max(short / GAP_SHARE, late / UPPER_SHARE) * unit / self._accounts.width(last)
+    def _lost(self, places: int, share: float, first: float, last: float) -> float:
+        """So many places between two rows, as a multiple of this share of the tolerance at the farther one."""
+        return places * self._lattice.unit_above(first) / (share * self._accounts.width(last))

@@ -117,7 +117,7 @@ class TwoSided:
             return found
         place, limits = place[inside], (top[inside], rest[inside])
         width = self._ends[place + 1] - self._ends[place]
-        bend, ratio, fixed = self._curves.bridges[place].T
+        bend, ratio, fixed, late, off = self._curves.bridges[place].T
         cells = [self._curves.cell(p) for p in limits]
         share = np.zeros(len(place))
         for part in BETWEEN:
@@ -129,7 +129,8 @@ class TwoSided:
                 start += slope * p + self._curves.intercept[self._main[place], line]
                 end += ratio * slope * p + self._next[place, line]
                 dip += allowance(bend, fixed > 0, slope) / 2 * width**2
-            share = np.maximum(share, _first_zero(start, end, dip))
+            behind = late * np.maximum(start - end, 0.0) + 2.0 * off
+            share = np.maximum(share, _first_zero(start - behind, end - behind, dip))
         unit = self._units[place]
         found[inside] += np.minimum(np.floor(share * INSIDE * width / unit), np.rint(width / unit) - 1) * unit
         return found

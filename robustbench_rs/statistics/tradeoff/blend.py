@@ -1,0 +1,258 @@
+"""As :mod:`bend`, for noise whose density has a cusp, which has no such bound.
+
+Let g_r(t) be what a shift r of one coordinate leaves of a class that had t; A = g_a and B = g_b for a < r < b. Let E_w
+be the pair of laws P, uniform on [0, 1], and Q, with density (1 - w) A' + w B' and what is missing from 1 at a point of
+its own. A and B are convex, so E_w leaves (1 - w) A + w B. Where this is at most g_r the coordinate tells no more than
+E_w does (Blackwell), nor do n coordinates tell more than n copies of E_w.
+
+What H is for n copies, at w: there kappa - dQ/dP is a polynomial in w at every point, and the positive part of a
+function bends downwards only where the function does. So H bends downwards by at most E_Q(U_+),
+
+    U = sum over i != j of rho_i rho_j,    rho = (B' - A') / ((1 - w) A' + w B'),
+
+which has mean 0 and variance 2 n (n - 1) chi^2, chi = E_Q rho^2. Now chi = -J''(w), where J is the integral of
+(1 - w) A' ln A' + w B' ln B' - C ln C, C = (1 - w) A' + w B', the point included. Together
+
+    H_r <= (1 - w) H_a + w H_b + n sqrt((1 - 1/n) / 2) J(w).
+
+Which w will do is seen at some r, exactly. Between two of these H of one coordinate bends downwards in r by at most V:
+leave the points below 0 where they are, stretch [0, r], and let those beyond r move with it. Then the densities of P
+and Q are smooth in r at every point, cusps included. With m = z^2 q', and P and Q being alike,
+
+    V(kappa) = V_+ + kappa V_-, or V_- + kappa V_+ if that is less,
+    V_+- = integral over z > r of (q'')_+- + 1 / r^2 times the integral over 0 < z < r of (m')_+-.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from robustbench_rs.statistics.coordinate import Coordinate
+from robustbench_rs.statistics.tradeoff.account import Group, single
+from robustbench_rs.statistics.tradeoff.bend import NUDGE, ROUNDING
+from robustbench_rs.statistics.tradeoff.cells import TAIL, Outline, cut
+
+PARTS = 4
+"""Into which a way from one shift to another is cut."""
+LONGEST = 1.5
+"""Largest b / a."""
+RATIO = 0.05
+"""Cells about both cusps grow by so much from one to the next: curves must be right relative to what they lose."""
+NEAREST = (-16.0, -7.0)
+"""Logarithms of where these cells begin, and of up to where they grow twice as much, in halves of the shift."""
+SPENT = 0.05
+"""Of what may be lost, for tails in which curves are not right."""
+FAR_OFF = 4.0
+"""Bounds that miss so many times more are not worth the rest of the work."""
+KEPT = 256
+"""Curves of one coordinate that are kept."""
+SLACK = 2.0**-46
+"""More than the rounding of what is summed and differenced here, per knot."""
+
+
+class Blended(NamedTuple):
+    """H_r <= (1 - w) H_first + w H_last + ``off`` for every kappa, with w = ``late`` + the share of the way to r, or w
+    = 1 without ``off`` where that is larger."""
+
+    late: float
+    off: float
+
+
+UNKNOWN = Blended(math.inf, math.inf)
+
+
+class _Curve(NamedTuple):
+    """Knots (n,) of convex, piecewise linear curves: below g_r, with its slopes (n - 1,), and above g_r.
+
+    ``error``: of the latter at its ends, as a mass; ``steepest``: its largest finite slope.
+    """
+
+    p: np.ndarray
+    left: np.ndarray
+    slope: np.ndarray
+    p_above: np.ndarray
+    left_above: np.ndarray
+    error: float
+    steepest: float
+
+
+class Blend:
+    """The bounds of one law; it must be symmetric, unimodal and without jumps, and state its score."""
+
+    def __init__(self, law: Coordinate) -> None:
+        self._law = law
+        self._curve = lru_cache(KEPT)(self._made)
+
+    @property
+    def curves(self) -> int:
+        """How many curves of one coordinate were made so far: what all this costs."""
+        return self._curve.cache_info().misses
+
+    def between(self, shift: Sequence[Group], first: float, last: float, allowed: float) -> Blended:
+        """For shifts of r times ``shift``, ``first`` <= r <= ``last``; infinite where no bound is known.
+
+        ``allowed``: what ``off`` should be less than.
+        """
+        if not 0 < first < last <= LONGEST * first or self._bends is None:
+            return UNKNOWN
+        count = sum(group.count for group in shift)
+        spent = SPENT * allowed / count
+        off = 0.0
+        for group in shift:
+            sizes = abs(group.size) * np.array([first, last])
+            ends = self._curve(float(sizes[0])), self._curve(float(sizes[1]))
+            gap = _jensen_gap(*ends) * math.sqrt((1.0 - 1.0 / count) / 2.0)
+            bend = (
+                self._bends.between(sizes[0], sizes[1], ends[1].steepest) * ((sizes[1] - sizes[0]) / PARTS) ** 2 / 8.0
+            )
+            off += group.count * (gap + bend + 2.0 * spent + ends[0].error + ends[1].error)
+        if not off <= FAR_OFF * allowed:
+            return UNKNOWN
+        late = 0.0
+        for group in shift:
+            sizes = abs(group.size) * (first + (last - first) * np.arange(PARTS + 1) / PARTS)
+            late = max(late, _late([self._curve(size) for size in sizes.tolist()], spent))
+        return Blended(late, ROUNDING * off) if math.isfinite(late + off) else UNKNOWN
+
+    @cached_property
+    def _farthest(self) -> float:
+        return math.log(float(-self._law.quantile(np.array([TAIL]))[0]))
+
+    @cached_property
+    def _bends(self) -> _Bends | None:
+        law = self._law
+        stated = law.symmetric and law.unimodal and law.continuous and law.score_turns is not None
+        return _Bends(law) if stated else None
+
+    def _made(self, size: float) -> _Curve:
+        near = size / 2 * np.exp(np.concatenate([np.arange(*NEAREST, 2 * RATIO), np.arange(NEAREST[1], 0.0, RATIO)]))
+        far = np.arange(math.log(size / 2), max(self._farthest, math.log(size)), RATIO)
+        beside = np.concatenate([near, -np.exp(far), -near])
+        edges = np.unique(np.concatenate([beside, size - beside, [0.0, size / 2, size], self._law.score_turns or ()]))
+        cells = cut(self._law, size, math.inf, Outline.at(self._law, size, edges))
+        low, high = single(cells, optimistic=False), single(cells, optimistic=True)
+        p = np.concatenate([[low.gone], low.gone + low.below_p]) + low.error_p
+        left = np.concatenate([[0.0], low.below_q]) - low.error_q
+        p_above = np.clip(np.concatenate([[0.0], high.gone + high.below_p, [1.0]]) - high.error_p, 0.0, 1.0)
+        left_above = np.clip(np.concatenate([[0.0], high.below_q, high.below_q[-1:]]) + high.error_q, 0.0, 1.0)
+        p_above[-1], left_above[0] = 1.0, 0.0
+        slope = np.exp(low.losses)
+        error = 8.0 * (high.error_p + high.error_q) + SLACK * len(p_above)
+        return _Curve(p, left, slope, p_above, left_above, error, float(slope.max()))
+
+
+def _late(curves: Sequence[_Curve], spent: float) -> float:
+    """How far w must be ahead of the share of the way, everywhere on it."""
+    first, last = curves[0], curves[-1]
+
+    def ends(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        above = np.interp(p, first.p_above, first.left_above)
+        return above, above - np.interp(p, last.p_above, last.left_above)
+
+    lag = []
+    for i, curve in enumerate(curves):
+        p = np.clip(curve.p, 0.0, 1.0)
+        above, fall = ends(p)
+        lag.append(_share(above - np.interp(p, curve.p, curve.left) - spent, fall) - i / PARTS)
+    worst = -math.inf
+    for i in range(PARTS):
+        pair = curves[i], curves[i + 1]
+        knots = [first.p_above, last.p_above, *(curve.p for curve in pair)]
+        p = np.unique(np.clip(np.concatenate(knots), 0.0, 1.0))
+        fall = ends(p)[1]
+        # Lines that have one slope at both ends lose a share of one of these two, or the rest's of the other.
+        one, other = _off(*pair, p), _off(*pair[::-1], p)
+        with np.errstate(invalid="ignore"):
+            both = np.where(one + other > 0, one * other / (one + other), 0.0)
+        worst = max(worst, max(lag[i], lag[i + 1]) + max(_share(both - spent, fall), 0.0))
+    return worst
+
+
+def _share(missing: np.ndarray, fall: np.ndarray) -> float:
+    """The smallest share of ``fall`` that covers what is ``missing``; infinite where none does."""
+    falls = fall > 0
+    if np.any(missing[~falls] > 0):
+        return math.inf
+    return float(np.max(missing[falls] / fall[falls], initial=-math.inf))
+
+
+def _off(one: _Curve, other: _Curve, p: np.ndarray) -> np.ndarray:
+    """How far lines of the slopes of ``one`` next to ``p``, on either side, are below the curve of ``other``."""
+    touch = np.searchsorted(other.slope, one.slope)
+    offset = np.append(0.0, other.left[touch] - one.slope * other.p[touch])  # no slope: nothing is lost below the knots
+    slopes = np.append(0.0, one.slope)
+    left, found = np.interp(p, other.p, other.left), np.zeros(len(p))
+    for side in ("left", "right"):
+        segment = np.minimum(np.searchsorted(one.p, p, side=side), len(one.slope))
+        found = np.maximum(found, left - offset[segment] - slopes[segment] * p)
+    return found
+
+
+def _jensen_gap(first: _Curve, last: _Curve) -> float:
+    """At least the largest J(w), which is concave: the ends of the tangent at w = 1/2."""
+    p = np.unique(np.concatenate([first.p_above, last.p_above]))
+    width = np.append(np.diff(p), 1.0)  # the last one: the point of its own
+    left = [np.interp(p, each.p_above, each.left_above) for each in (first, last)]
+    a, b = (np.maximum(np.append(np.diff(each), 1.0 - each[-1]), 0.0) / width for each in left)
+    middle = (a + b) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = [np.where(each > 0, np.log(each), 0.0) for each in (a, b, middle)]
+    gap = float(width @ ((a * logs[0] + b * logs[1]) / 2 - middle * logs[2]))
+    slope = float(width @ (b * logs[1] - a * logs[0] - (b - a) * (logs[2] + 1.0)))
+    return max(gap, 0.0) + abs(slope) / 2
+
+
+class _Bends:
+    """V_- and V_+ of a law, cumulated over cells on which the score is monotone."""
+
+    def __init__(self, law: Coordinate) -> None:
+        turns = [turn for turn in law.score_turns or () if turn > 0]
+        tail = float(-law.quantile(np.array([1e-30]))[0])
+        edges = np.unique(np.concatenate([np.geomspace(1e-12, tail, 2000), turns]))
+        self._edges = edges
+        gap = np.diff(edges)
+        with np.errstate(all="ignore"):
+            score = np.stack([law.score(edges[:-1] + NUDGE * gap), law.score(edges[1:] - NUDGE * gap)])
+        density = law.density(np.append(0.0, edges))
+        middle, density = density[0], density[1:]
+        slope = score * np.stack([density[:-1], density[1:]])  # -q'
+        largest = np.abs(score).max(axis=0)
+        change = np.maximum(density[:-1], density[1:]) * np.abs(np.diff(score, axis=0)[0])
+        change += largest * np.abs(np.diff(density))
+        jumps = np.append(slope[0, 1:] - slope[1, :-1], 0.0)
+        moved = _parts(change, slope[1] - slope[0], jumps)
+        square = np.square(edges)
+        stretched = _parts(
+            square[1:] * change + np.abs(slope).max(axis=0) * np.diff(square),
+            square[1:] * slope[1] - square[:-1] * slope[0],
+            square[1:] * jumps,
+        )
+        # Beyond the last edge the score falls, or nothing is known. Below the first one z^2 q' varies by at most this.
+        beyond = 2.0 * slope[1, -1] if score[1, -1] <= score[0, -1] else math.inf
+        begin = 4.0 * edges[0] * (middle - density[0]) + 2.0 * square[0] * abs(score[0, 0]) * middle
+        self._moved = [np.append(np.cumsum(part[::-1])[::-1], 0.0) + beyond for part in moved]
+        self._stretched = [np.append(0.0, np.cumsum(part)) + begin for part in stretched]
+
+    def between(self, first: float, last: float, steepest: float) -> float:
+        """The largest V of shifts from ``first`` to ``last``; ``steepest``: for larger kappa H is straight."""
+        below = int(np.searchsorted(self._edges, first, side="right")) - 1
+        above = int(np.searchsorted(self._edges, last))
+        if below < 0 or above == len(self._edges):
+            return math.inf
+        one, other = (
+            float(moved[below] + stretched[above] / first**2)
+            for moved, stretched in zip(self._moved, self._stretched, strict=True)
+        )
+        return ROUNDING * (max(one, other) + max(steepest, 1.0) * min(one, other))
+
+
+def _parts(change: np.ndarray, rise: np.ndarray, jumps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much a function rises, and falls, at most in each cell and at the jump after it, if it varies by ``change``
+    inside and is larger by ``rise`` at its end."""
+    size = np.maximum(change, np.abs(rise))
+    return (size + rise) / 2 + np.maximum(jumps, 0.0), (size - rise) / 2 + np.maximum(-jumps, 0.0)
