@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -158,39 +159,38 @@ def _late(curves: Sequence[_Curve], spent: float) -> float:
     for i, curve in enumerate(curves):
         p = np.clip(curve.p, 0.0, 1.0)
         above, fall = ends(p)
-        lag.append(_share(above - np.interp(p, curve.p, curve.left) - spent, fall) - i / PARTS)
+        lag.append(float(np.max(_share(above - np.interp(p, curve.p, curve.left) - spent, fall))) - i / PARTS)
     worst = -math.inf
-    for i in range(PARTS):
-        pair = curves[i], curves[i + 1]
+    for i, pair in enumerate(pairwise(curves)):
         knots = [first.p_above, last.p_above, *(curve.p for curve in pair)]
         p = np.unique(np.clip(np.concatenate(knots), 0.0, 1.0))
         fall = ends(p)[1]
-        # Lines that have one slope at both ends lose a share of one of these two, or the rest's of the other.
-        one, other = _off(*pair, p), _off(*pair[::-1], p)
-        with np.errstate(invalid="ignore"):
-            both = np.where(one + other > 0, one * other / (one + other), 0.0)
-        worst = max(worst, max(lag[i], lag[i + 1]) + max(_share(both - spent, fall), 0.0))
+        cells = np.stack([fall[:-1], fall[1:]])  # everything is straight between two knots
+        one, other = (_share(_off(*each, p) - spent, cells).max(axis=0) for each in (pair, pair[::-1]))
+        # Lines of one slope at both ends lose a share of the one, lines of another slope the rest of the other.
+        with np.errstate(divide="ignore"):
+            both = np.where((one > 0) & (other > 0), 1.0 / (1.0 / one + 1.0 / other), 0.0)
+        worst = max(worst, max(lag[i], lag[i + 1]) + float(np.max(both)))
     return worst
 
 
-def _share(missing: np.ndarray, fall: np.ndarray) -> float:
+def _share(missing: np.ndarray, fall: np.ndarray) -> np.ndarray:
     """The smallest share of ``fall`` that covers what is ``missing``; infinite where none does."""
-    falls = fall > 0
-    if np.any(missing[~falls] > 0):
-        return math.inf
-    return float(np.max(missing[falls] / fall[falls], initial=-math.inf))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(fall > 0, missing / fall, np.where(missing > 0, math.inf, -math.inf))
 
 
 def _off(one: _Curve, other: _Curve, p: np.ndarray) -> np.ndarray:
-    """How far lines of the slopes of ``one`` next to ``p``, on either side, are below the curve of ``other``."""
+    """How far lines of the slope that ``one`` has between two ``p`` are below ``other``'s curve, at both (2, n - 1).
+
+    ``p`` (n,): among them are the knots of both curves.
+    """
     touch = np.searchsorted(other.slope, one.slope)
     offset = np.append(0.0, other.left[touch] - one.slope * other.p[touch])  # no slope: nothing is lost below the knots
     slopes = np.append(0.0, one.slope)
-    left, found = np.interp(p, other.p, other.left), np.zeros(len(p))
-    for side in ("left", "right"):
-        segment = np.minimum(np.searchsorted(one.p, p, side=side), len(one.slope))
-        found = np.maximum(found, left - offset[segment] - slopes[segment] * p)
-    return found
+    cell = np.minimum(np.searchsorted(one.p, p[:-1], side="right"), len(one.slope))
+    left = np.interp(p, other.p, other.left)
+    return np.stack([left[:-1] - offset[cell] - slopes[cell] * p[:-1], left[1:] - offset[cell] - slopes[cell] * p[1:]])
 
 
 def _jensen_gap(first: _Curve, last: _Curve) -> float:
