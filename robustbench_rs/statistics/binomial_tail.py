@@ -41,15 +41,18 @@ def log_upper_tail(k: np.ndarray, n: np.ndarray, p: np.ndarray, q: np.ndarray) -
 def tail_root(k: np.ndarray, n: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(p, 1 - p) with P(Bin(n, p) >= k) = alpha, for 1 <= k < n and 0 < alpha <= 1/2, float64 of one shape.
 
-    Each of the two is correct to about 1e-14 relative. Raises ``ArithmeticError`` when the iteration does not settle.
+    Each of the two is correct to about 1e-14 relative, and the same to the last bit whatever stands beside it: files
+    hold these numbers. Raises ``ArithmeticError`` when the iteration does not settle.
     """
     target = np.log(alpha)
     theta = logit(_start(k, n, alpha))
+    moving = np.ones(theta.shape, dtype=bool)
     for _ in range(MAX_NEWTON_STEPS):
         value, slope = log_upper_tail(k, n, expit(theta), expit(-theta))
         step = (value - target) / slope
-        theta = theta - step
-        if np.all(np.abs(step) <= SETTLED):
+        theta = np.where(moving, theta - step, theta)
+        moving &= ~(np.abs(step) <= SETTLED)
+        if not np.any(moving):
             return expit(theta), expit(-theta)
     raise ArithmeticError("the binomial confidence limit did not converge")
 
@@ -65,7 +68,8 @@ def _start(k: np.ndarray, n: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def _integral(k: np.ndarray, n: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:
     end = _end(k, n, p, q)
     columns = (value[..., np.newaxis] for value in (k, n, p, q))
-    return np.asarray(end * (np.exp(-_drop(end[..., np.newaxis] * _NODES, *columns)) @ _WEIGHTS))
+    # Not a product of matrices, whose rounding of a row may depend on the number of rows.
+    return np.asarray(end * np.sum(np.exp(-_drop(end[..., np.newaxis] * _NODES, *columns)) * _WEIGHTS, axis=-1))
 
 
 def _end(k: np.ndarray, n: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:

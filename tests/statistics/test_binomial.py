@@ -143,3 +143,14 @@ def test_holm_only_raises_keeps_order_and_never_exceeds_bonferroni(values: list[
     assert np.all(adjusted <= np.minimum(p * len(p), 1) + 1e-15)
     order = np.argsort(p, kind="stable")
     assert np.all(np.diff(adjusted[order]) >= 0)
+
+
+@pytest.mark.parametrize("n", [12, 60, 1000])
+@pytest.mark.parametrize("size", [1, 3, 40])
+def test_limits_do_not_depend_on_what_stands_beside_them(n: int, size: int) -> None:
+    """To the last bit: reports made in another order, or of a part of the inputs, hold the same numbers."""
+    together = accuracy_interval(np.arange(n + 1), n)
+    for start in range(n + 1):
+        part = slice(start, start + size)
+        for alone, whole in zip(accuracy_interval(np.arange(n + 1)[part], n), together, strict=True):
+            assert np.array_equal(alone, whole[part])
