@@ -148,7 +148,8 @@ def tables(names: Sequence[str]) -> None:
 
 def below(solver: NeymanPearsonSolver, noise: ProductNoise, norm: float) -> float:
     """By how much of the larger of 1e-3 scale and a single radius a table's is smaller, at most."""
-    looked = solver.radii(noise, norm, DIM, FEW, 1 - FEW).radius
+    many = np.concatenate([FEW, np.linspace(0.5, 0.99, 100)])  # few limits would not be looked up
+    looked = solver.radii(noise, norm, DIM, many, 1 - many).radius[: len(FEW)]
     alone = [NeymanPearsonSolver().radii(noise, norm, DIM, p, 1 - p).radius[0] for p in FEW[:, np.newaxis]]
     return float(np.max((alone - looked) / np.maximum(alone, SMALL)))
 

@@ -68,8 +68,15 @@ class Setting:
         if self.defense == ENVELOPE:
             over = json.loads(self.noise_params or "{}").get("defense")
             return f"{ENVELOPE} of {over}" if over else ENVELOPE
-        level = f"{self.noise} {self.noise_params}" if self.sigma is None else f"{self.noise} \u03c3={self.sigma:g}"
-        return f"{self.defense}, {level}" if self.noise else self.defense
+        return f"{self.defense}, {self.noise} {self.level}".rstrip() if self.noise else self.defense
+
+    @property
+    def level(self) -> str:
+        """Its sigma, or where there is none its parameters, the scale last: "levels=16 scale=0.5"."""
+        if self.sigma is not None:
+            return f"\u03c3={self.sigma:g}"
+        params = json.loads(self.noise_params or "{}")
+        return " ".join(f"{name}={params[name]}" for name in sorted(params, key=lambda name: (name == "scale", name)))
 
 
 @dataclass(frozen=True)

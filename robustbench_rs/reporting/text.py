@@ -150,10 +150,10 @@ def _shortened(text: str, width: int) -> str:
 
 
 def _name(setting: Setting, several_sources: bool) -> str:
-    """As :attr:`Setting.label`, shorter: sigma stands for the noise, and a log's name for all of it."""
+    """As :attr:`Setting.label`, shorter: its level stands for the noise, and a log's name for all of it."""
     source = f"{setting.source}: " if several_sources and setting.source != setting.defense else ""
-    if setting.defense == ENVELOPE or setting.sigma is None:
+    if setting.defense == ENVELOPE or not setting.noise:
         return source + setting.label
     if setting.source == setting.defense:
         return setting.defense
-    return f"{source}{setting.defense} \u03c3={setting.sigma:g}"
+    return f"{source}{setting.defense} {setting.level}".rstrip()
