@@ -12,6 +12,7 @@ import pytest
 from robustbench_rs.api import MemoryTables, NoiseParams, ProductNoise
 from robustbench_rs_plugins.noises.gaussian import Gaussian
 from robustbench_rs_plugins.noises.laplace import Laplace
+from robustbench_rs_plugins.noises.triangular import Triangular
 from robustbench_rs_plugins.noises.uniform import Uniform
 from robustbench_rs_plugins.solvers.neyman_pearson import NeymanPearsonSolver, library
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import floor
@@ -186,3 +187,17 @@ def test_the_key_names_the_content() -> None:
         key(Laplace(ONE), 2.0, 8, 2 * TABLE),
     ]
     assert len({one, *others}) == 1 + len(others)
+
+
+def test_a_ray_that_catches_up_only_late_hides_no_other() -> None:
+    """Triangular noise in l2: one coordinate alone is worst only where its support ends, far beyond its last row."""
+    noise, dim, tolerance = Triangular(ONE), 512, 5e-3
+    p = np.array([0.9, 0.99, 0.999, 0.9999, 0.99999])
+    solver = NeymanPearsonSolver(NeymanPearsonSolver.Params(tolerance=tolerance))
+    many = np.concatenate([p, np.linspace(0.5, 0.99, 20)])
+    found = solver.radii(noise, 2.0, dim, many, 1 - many)
+    assert found.details["table"] is True
+    for limit, radius in zip(p.tolist(), found.radius.tolist(), strict=False):
+        single = NeymanPearsonSolver(NeymanPearsonSolver.Params(tolerance=1e-3))
+        alone = single.radii(noise, 2.0, dim, np.array([limit]), np.array([1 - limit])).radius[0]
+        assert radius == pytest.approx(alone, rel=1.3 * tolerance)

@@ -81,8 +81,7 @@ def _refine(strands: Sequence[Strand], accounts: Accounts, work: float) -> None:
     """
     waiting: list[Interval] = []
 
-    def fill(number: int, first: float, last: float, before: float = math.inf, steps: bool = True) -> None:
-        filled = strands[number].fill(first, last, before, steps)
+    def judge(number: int, first: float, last: float, filled: Filled) -> None:
         if filled.lost > 1.0 and strands[number].p_star(first) < TOP and matters(filled):
             urgent = filled.lost * accounts.width(first) / max(accounts.width(first), accounts.tolerance * SMALL)
             heapq.heappush(waiting, Interval(-urgent, number, first, last, filled.steps))
@@ -91,13 +90,17 @@ def _refine(strands: Sequence[Strand], accounts: Accounts, work: float) -> None:
         needed = np.max([strand.quantiles(filled.radii) for strand in strands], axis=0)
         return bool(np.any(ndtri(np.minimum(filled.enough, 1.0)) >= CLOSE * needed))
 
-    for number, strand in enumerate(strands):
-        for first, last in pairwise(strand.points):
-            fill(number, first, last)
+    begun = [
+        (number, *ends, strand.fill(*ends, math.inf, steps=True))
+        for number, strand in enumerate(strands)
+        for ends in pairwise(strand.points)
+    ]
+    for each in begun:
+        judge(*each)
     while waiting and accounts.work < work:
         worst = heapq.heappop(waiting)
         middle = worst.first + (worst.last - worst.first) / 2
         strands[worst.strand].add(middle)
         missed = strands[worst.strand].missed(middle)
-        fill(worst.strand, worst.first, middle, missed, worst.steps)
-        fill(worst.strand, middle, worst.last, missed, worst.steps)
+        for ends in ((worst.first, middle), (middle, worst.last)):
+            judge(worst.strand, *ends, strands[worst.strand].fill(*ends, missed, worst.steps))

@@ -97,8 +97,13 @@ class Strand:
         return self._rows[radius].p_star
 
     def quantiles(self, radii: np.ndarray) -> np.ndarray:
-        """About the normal quantiles of p_star (n,); those of the farthest row beyond it."""
-        return np.asarray(np.interp(radii, self.points, self._quantiles))
+        """About the normal quantiles of p_star (n,), at places of the lattice; those of the farthest row beyond it.
+
+        Between rows far apart what is known to be enough may tell more than the rows.
+        """
+        places = [min(self._lattice.index(radius), len(self.enough) - 1) for radius in radii.tolist()]
+        known = ndtri(np.minimum(self.enough[places], 1.0))
+        return np.asarray(np.minimum(np.interp(radii, self.points, self._quantiles), known))
 
     def add(self, radius: float) -> None:
         self._rows[radius] = whole_row(self._accounts, self.ray, radius, self._edges)
