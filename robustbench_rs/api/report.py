@@ -36,6 +36,15 @@ def per_input_noise(guarantee: str) -> str:
     return conditioned(guarantee, PER_INPUT_NOISE)
 
 
+def parameters_of(noise_params: str) -> Mapping[str, object] | None:
+    """What canonical JSON says; None for what is no JSON map, such as a log's own words."""
+    try:
+        found = json.loads(noise_params)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def round_down(value: float, digits: int = 3) -> str:
     """Decimal text of ``value`` with ``digits`` places, never above it (a rounded-up radius is a false certificate)."""
     return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR))
@@ -75,7 +84,9 @@ class Setting:
         """Its sigma, or where there is none its parameters, the scale last: "levels=16 scale=0.5"."""
         if self.sigma is not None:
             return f"\u03c3={self.sigma:g}"
-        params = json.loads(self.noise_params or "{}")
+        params = parameters_of(self.noise_params or "{}")
+        if params is None:
+            return self.noise_params
         return " ".join(f"{name}={params[name]}" for name in sorted(params, key=lambda name: (name == "scale", name)))
 
 

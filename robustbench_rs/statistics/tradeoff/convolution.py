@@ -7,7 +7,7 @@ So the window is chosen by Chernoff's bound such that what lies beyond has at mo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,8 +92,13 @@ def total(parts: Sequence[Part]) -> Total:
     Raises ``ValueError`` when the window would need more than ``MAX_SIZE`` points.
     """
     losses, p, q = summed(parts)
-    gone = -math.expm1(math.fsum(part.count * math.log1p(-min(part.law.gone, 1.0 - EPSILON)) for part in parts))
+    gone = gone_in_any((part.count, part.law.gone) for part in parts)
     return Total(losses, running_sum(p.mass), running_sum(q.mass), gone, p.error, q.error)
+
+
+def gone_in_any(coordinates: Iterable[tuple[int, float]]) -> float:
+    """P-mass at minus infinity in all coordinates together, from how many there are with how much of it each."""
+    return -math.expm1(math.fsum(count * math.log1p(-min(gone, 1.0 - EPSILON)) for count, gone in coordinates))
 
 
 def summed(parts: Sequence[Part]) -> tuple[np.ndarray, Bins, Bins]:
@@ -192,8 +197,7 @@ def inverse(spectrum: np.ndarray, error: np.ndarray, window: Window) -> Bins:
     turned[here] = spectrum[here] * np.exp(1j * turn)
     bins = fft.irfft(turned, size)
     error = error + 16 * EPSILON * np.abs(spectrum)
-    rounding = FFT_ERROR * math.log2(size) * math.sqrt(size) * float(np.linalg.norm(bins))
-    rounding += 4 * math.sqrt(size) * EPSILON
+    rounding = _fft_error(bins) + 4 * math.sqrt(size) * EPSILON
     # A wrong coefficient at frequency f changes a cumulative sum by at most 1 / f of itself (both +-f together); all
     # bins together by sqrt(size) times their l2-norm, which is that of the coefficients.
     apart = math.sqrt(2.0) * float(np.linalg.norm(error)) + rounding
@@ -212,17 +216,26 @@ class _Power:
 
 def _powers(part: Part, size: int) -> list[_Power]:
     """Under P and under Q."""
-    law = part.law
-    points = (law.first + np.arange(len(law.p))) % size
-    folded = [np.bincount(points, mass, size) for mass in (law.p, law.q)]
-    phi = [fft.rfft(mass) for mass in folded]
-    low = 0
+    law, low = part.law, 0
+    transforms = [transform(law.first, mass, size) for mass in (law.p, law.q)]
     if part.count >= DIRECT_POWER:
         most = min(DIRECT, max(DIRECT_TERMS // max(len(law.p), 1), 1))
-        faded = part.count * np.log(np.maximum(np.abs([each[:most] for each in phi]).max(axis=0), 1e-300)) < VANISHED
+        largest = np.abs([phi[:most] for phi, _ in transforms]).max(axis=0)
+        faded = part.count * np.log(np.maximum(largest, 1e-300)) < VANISHED
         low = int(np.argmax(np.append(faded, True)))
-    sizes = [FFT_ERROR * math.log2(size) * math.sqrt(size) * float(np.linalg.norm(mass)) for mass in folded]
-    return [_power(*each, part.count) for each in zip(phi, sizes, _direct(law, size, low), strict=True)]
+    return [_power(*each, direct, part.count) for each, direct in zip(transforms, _direct(law, size, low), strict=True)]
+
+
+def transform(first: int, mass: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """The characteristic function of ``mass`` (m,), which lies at lattice points from ``first`` on, at the frequencies
+    0, ..., size / 2, and a bound of the error of every value."""
+    folded = np.bincount((first + np.arange(len(mass))) % size, mass, size)
+    return fft.rfft(folded), _fft_error(folded)
+
+
+def _fft_error(values: np.ndarray) -> float:
+    """Bound of the error of every value of a Fourier transform of ``values``, or of one that gave them."""
+    return FFT_ERROR * math.log2(len(values)) * math.sqrt(len(values)) * float(np.linalg.norm(values))
 
 
 def _power(phi: np.ndarray, error: float, direct: tuple[np.ndarray, np.ndarray], count: int) -> _Power:

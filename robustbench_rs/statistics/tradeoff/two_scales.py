@@ -32,21 +32,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import fft
 
 from robustbench_rs.statistics.tradeoff.cells import exact_sum
 from robustbench_rs.statistics.tradeoff.convolution import (
     EPSILON,
-    FFT_ERROR,
     Bins,
     Part,
     Total,
     Window,
     enclose,
+    gone_in_any,
     inverse,
     log1p,
     running_sum,
     summed,
+    transform,
 )
 from robustbench_rs.statistics.tradeoff.lattice import Atoms, LatticeLaw, lowered, onto_lattice
 
@@ -269,9 +269,8 @@ def _product(law: LatticeLaw, bigs: Sequence[Part], window: Window, *, under_q: 
 def _transform(law: LatticeLaw, window: Window, under_q: bool) -> tuple[np.ndarray, float, float]:
     """The characteristic function of its masses, a bound of the error of every value, and of their size."""
     mass = law.q if under_q else law.p
-    folded = np.bincount((law.first + np.arange(len(mass))) % window.size, mass, window.size)
-    error = FFT_ERROR * math.log2(window.size) * math.sqrt(window.size) * float(np.linalg.norm(folded))
-    return fft.rfft(folded), error, exact_sum(mass) + error
+    phi, error = transform(law.first, mass, window.size)
+    return phi, error, exact_sum(mass) + error
 
 
 def _joined(groups: Sequence[Losses], pieces: Sequence[Piece], error: float) -> Total:
@@ -284,7 +283,7 @@ def _joined(groups: Sequence[Losses], pieces: Sequence[Piece], error: float) -> 
         seen = np.cumsum(owner == i)
         below_p += np.concatenate([[0.0], running_sum(p.mass)])[seen]
         below_q += np.concatenate([[0.0], running_sum(q.mass)])[seen]
-    gone = -math.expm1(math.fsum(each.count * math.log1p(-min(each.atoms.gone, 1.0 - EPSILON)) for each in groups))
+    gone = gone_in_any((each.count, each.atoms.gone) for each in groups)
     error += len(pieces) * EPSILON
     error_p = error + math.fsum(p.error for _, p, _ in pieces)
     error_q = error + math.fsum(q.error for _, _, q in pieces)

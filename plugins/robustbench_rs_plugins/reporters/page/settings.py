@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from robustbench_rs.api import Report
-from robustbench_rs.api.report import ENVELOPE, Cost, Setting
+from robustbench_rs.api.report import ENVELOPE, Cost, Setting, parameters_of
 from robustbench_rs_plugins.reporters.page.numbers import norm_label
 
 COLORS = 6
@@ -152,10 +151,7 @@ def unique_names(settings: Sequence[Setting]) -> dict[Setting, str]:
 
 def params_text(setting: Setting | Cost) -> str:
     """``beta=1.5, scale=0.3`` for canonical JSON; what is no JSON map as it stands."""
-    try:
-        params = json.loads(setting.noise_params)
-    except ValueError:
-        return setting.noise_params
-    if not isinstance(params, dict):
+    params = parameters_of(setting.noise_params)
+    if params is None:
         return setting.noise_params
     return ", ".join(f"{key}={value}" for key, value in params.items())

@@ -87,7 +87,7 @@ def _refine(strands: Sequence[Strand], accounts: Accounts, work: float) -> None:
             heapq.heappush(waiting, Interval(-urgent, number, first, last, filled.steps))
 
     def matters(filled: Filled) -> bool:
-        needed = np.max([strand.quantiles(filled.radii) for strand in strands], axis=0)
+        needed = np.max([strand.quantiles(filled.places) for strand in strands], axis=0)
         return bool(np.any(ndtri(np.minimum(filled.enough, 1.0)) >= CLOSE * needed))
 
     begun = [

@@ -61,10 +61,10 @@ class Interpolated(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """Some ``radii`` of an interval and the pA that are ``enough`` there; what is ``lost``, as a multiple of what may
+    """Some ``places`` of an interval and the pA that are ``enough`` there; what is ``lost``, as a multiple of what may
     be; whether ``steps`` may be of use in its halves."""
 
-    radii: np.ndarray
+    places: np.ndarray
     enough: np.ndarray
     lost: float
     steps: bool
@@ -96,14 +96,14 @@ class Strand:
     def p_star(self, radius: float) -> float:
         return self._rows[radius].p_star
 
-    def quantiles(self, radii: np.ndarray) -> np.ndarray:
-        """About the normal quantiles of p_star (n,), at places of the lattice; those of the farthest row beyond it.
+    def quantiles(self, places: np.ndarray) -> np.ndarray:
+        """About the normal quantiles of p_star (n,) at ``places``; those of the farthest row beyond it.
 
         Between rows far apart what is known to be enough may tell more than the rows.
         """
-        places = [min(self._lattice.index(radius), len(self.enough) - 1) for radius in radii.tolist()]
-        known = ndtri(np.minimum(self.enough[places], 1.0))
-        return np.asarray(np.minimum(np.interp(radii, self.points, self._quantiles), known))
+        known = ndtri(np.minimum(self.enough[np.minimum(places, len(self.enough) - 1)], 1.0))
+        between = np.interp(self._lattice.radius(places), self.points, self._quantiles)
+        return np.asarray(np.minimum(between, known))
 
     def add(self, radius: float) -> None:
         self._rows[radius] = whole_row(self._accounts, self.ray, radius, self._edges)
@@ -155,7 +155,7 @@ class Strand:
         np.maximum(self.barely[start + 1 : stop + 1], barely, out=self.barely[start + 1 : stop + 1])
         some = np.unique(np.linspace(start, stop - 1, LOOKS).astype(np.intp))
         lost = lost if len(enough) > 1 else 0.0
-        return Filled(self._lattice.radius(some), self.enough[some], lost, by_steps <= WORTHWHILE * lost)
+        return Filled(some, self.enough[some], lost, by_steps <= WORTHWHILE * lost)
 
     def _bridge(self, first: float, last: float) -> bends.Bridge:
         if (first, last) not in self._spans:
