@@ -82,7 +82,7 @@ def test_enough_by_blending(beta: float, monkeypatch: pytest.MonkeyPatch) -> Non
     rows = [whole_row(accounts, ray, radius, edges) for radius in (first, last)]
     bridges = bends.Bridges(accounts.law, ray, Stretch(accounts.law), Blend(accounts.law))
     apart = rows[1].p_star - rows[0].p_star
-    blended = bridges.between(first, last, 2.0, 0.1 * apart)
+    blended = bridges.between(first, last, 2.0, 2.0 * apart, 0.1 * apart)
     assert math.isinf(bridges.bend)
     assert blended.late > 0
     needed = [accounts.pair(ray, radius)[1].p_star() for radius in (first + share * (last - first)).tolist()]

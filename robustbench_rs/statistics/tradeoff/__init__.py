@@ -6,7 +6,7 @@ that matters for a certificate, and for independent coordinates L is a sum, so T
     cells of one coordinate -> lattice of losses -> powers by FFT -> curve (P, Q of {L <= t})
 
 Every step errs on a stated side: pessimistic (T never above the truth, radii too small) or optimistic (never below).
-How T moves with the length of a shift is bounded in :mod:`bend`, :mod:`stretch` and :mod:`blend`.
+How T moves with the length of a shift is bounded in :mod:`bend`, :mod:`stretch`, :mod:`cusp` and :mod:`blend`.
 """
 
 from robustbench_rs.statistics.tradeoff.account import Account, Group, trade_off

@@ -15,12 +15,8 @@ which has mean 0 and variance 2 n (n - 1) chi^2, chi = E_Q rho^2. Now chi = -J''
 
     H_r <= (1 - w) H_a + w H_b + n sqrt((1 - 1/n) / 2) J(w).
 
-Which w will do is seen at some r, exactly. Between two of these H of one coordinate bends downwards in r by at most V:
-leave the points below 0 where they are, stretch [0, r], and let those beyond r move with it. Then the densities of P
-and Q are smooth in r at every point, cusps included. With m = z^2 q', and P and Q being alike,
-
-    V(kappa) = V_+ + kappa V_-, or V_- + kappa V_+ if that is less,
-    V_+- = integral over z > r of (q'')_+- + 1 / r^2 times the integral over 0 < z < r of (m')_+-.
+Which w will do is seen at some r, exactly. Between two of these H of one coordinate bends downwards in r by at most V
+of :mod:`cusp`.
 """
 
 from __future__ import annotations
@@ -35,8 +31,9 @@ import numpy as np
 
 from robustbench_rs.statistics.coordinate import Coordinate
 from robustbench_rs.statistics.tradeoff.account import Group, single
-from robustbench_rs.statistics.tradeoff.bend import NUDGE, ROUNDING
+from robustbench_rs.statistics.tradeoff.bend import ROUNDING
 from robustbench_rs.statistics.tradeoff.cells import TAIL, Outline, cut
+from robustbench_rs.statistics.tradeoff.cusp import CuspBends
 
 PARTS = 4
 """Into which a way from one shift to another is cut."""
@@ -90,9 +87,20 @@ class Blend:
         self._curve = lru_cache(KEPT)(self._made)
 
     @property
+    def known(self) -> bool:
+        """Whether there are bounds for shifts that are close enough."""
+        return self._bends is not None
+
+    @property
     def curves(self) -> int:
         """How many curves of one coordinate were made so far: what all this costs."""
         return self._curve.cache_info().misses
+
+    def alone(self, size: float, first: float, last: float) -> float:
+        """V of :mod:`cusp` for one coordinate and shifts of r times ``size``; infinite where no bound is known."""
+        if not 0 < first < last or self._bends is None:
+            return math.inf
+        return size**2 * self._bends.between(abs(size) * first, abs(size) * last)
 
     def between(self, shift: Sequence[Group], first: float, last: float, allowed: float) -> Blended:
         """For shifts of r times ``shift``, ``first`` <= r <= ``last``; infinite where no bound is known.
@@ -125,10 +133,10 @@ class Blend:
         return math.log(float(-self._law.quantile(np.array([TAIL]))[0]))
 
     @cached_property
-    def _bends(self) -> _Bends | None:
+    def _bends(self) -> CuspBends | None:
         law = self._law
         stated = law.symmetric and law.unimodal and law.continuous and law.score_turns is not None
-        return _Bends(law) if stated else None
+        return CuspBends(law) if stated else None
 
     def _made(self, size: float) -> _Curve:
         near = size / 2 * np.exp(np.concatenate([np.arange(*NEAREST, 2 * RATIO), np.arange(NEAREST[1], 0.0, RATIO)]))
@@ -205,54 +213,3 @@ def _jensen_gap(first: _Curve, last: _Curve) -> float:
     gap = float(width @ ((a * logs[0] + b * logs[1]) / 2 - middle * logs[2]))
     slope = float(width @ (b * logs[1] - a * logs[0] - (b - a) * (logs[2] + 1.0)))
     return max(gap, 0.0) + abs(slope) / 2
-
-
-class _Bends:
-    """V_- and V_+ of a law, cumulated over cells on which the score is monotone."""
-
-    def __init__(self, law: Coordinate) -> None:
-        turns = [turn for turn in law.score_turns or () if turn > 0]
-        tail = float(-law.quantile(np.array([1e-30]))[0])
-        edges = np.unique(np.concatenate([np.geomspace(1e-12, tail, 2000), turns]))
-        self._edges = edges
-        gap = np.diff(edges)
-        with np.errstate(all="ignore"):
-            score = np.stack([law.score(edges[:-1] + NUDGE * gap), law.score(edges[1:] - NUDGE * gap)])
-        density = law.density(np.append(0.0, edges))
-        middle, density = density[0], density[1:]
-        slope = score * np.stack([density[:-1], density[1:]])  # -q'
-        largest = np.abs(score).max(axis=0)
-        change = np.maximum(density[:-1], density[1:]) * np.abs(np.diff(score, axis=0)[0])
-        change += largest * np.abs(np.diff(density))
-        jumps = np.append(slope[0, 1:] - slope[1, :-1], 0.0)
-        moved = _parts(change, slope[1] - slope[0], jumps)
-        square = np.square(edges)
-        stretched = _parts(
-            square[1:] * change + np.abs(slope).max(axis=0) * np.diff(square),
-            square[1:] * slope[1] - square[:-1] * slope[0],
-            square[1:] * jumps,
-        )
-        # Beyond the last edge the score falls, or nothing is known. Below the first one z^2 q' varies by at most this.
-        beyond = 2.0 * slope[1, -1] if score[1, -1] <= score[0, -1] else math.inf
-        begin = 4.0 * edges[0] * (middle - density[0]) + 2.0 * square[0] * abs(score[0, 0]) * middle
-        self._moved = [np.append(np.cumsum(part[::-1])[::-1], 0.0) + beyond for part in moved]
-        self._stretched = [np.append(0.0, np.cumsum(part)) + begin for part in stretched]
-
-    def between(self, first: float, last: float, steepest: float) -> float:
-        """The largest V of shifts from ``first`` to ``last``; ``steepest``: for larger kappa H is straight."""
-        below = int(np.searchsorted(self._edges, first, side="right")) - 1
-        above = int(np.searchsorted(self._edges, last))
-        if below < 0 or above == len(self._edges):
-            return math.inf
-        one, other = (
-            float(moved[below] + stretched[above] / first**2)
-            for moved, stretched in zip(self._moved, self._stretched, strict=True)
-        )
-        return ROUNDING * (max(one, other) + max(steepest, 1.0) * min(one, other))
-
-
-def _parts(change: np.ndarray, rise: np.ndarray, jumps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How much a function rises, and falls, at most in each cell and at the jump after it, if it varies by ``change``
-    inside and is larger by ``rise`` at its end."""
-    size = np.maximum(change, np.abs(rise))
-    return (size + rise) / 2 + np.maximum(jumps, 0.0), (size - rise) / 2 + np.maximum(-jumps, 0.0)

@@ -22,6 +22,8 @@ IGNORED = 1e-17
 LIGHT = 1e3
 """Cells with less than one part in LIGHT of the mass may be wider: what a cell costs is its mass times the square of
 the change of L."""
+FEW_WIDE = 0.02
+"""So much of what the cells cost may be due to those that are too wide."""
 MAX_CELLS = 1 << 18
 FARTHEST = 60.0
 """Losses beyond count as infinite: e^-60 of the mass is lost to the safe side."""
@@ -51,6 +53,9 @@ class Cells:
     proved: bool
 
 
+OUTLINED = ("edges", "loss", "below_p", "below_q")
+
+
 @dataclass(frozen=True)
 class Outline:
     """Edges of cells (n + 1,), the loss at them, and the distribution functions of both laws there."""
@@ -73,11 +78,9 @@ class Outline:
     def q(self) -> np.ndarray:
         return np.abs(np.diff(self.below_q))
 
-    def merged(self, other: Outline) -> Outline:
-        """With the edges of another one, none of which is among ours."""
-        order = np.argsort(np.concatenate([self.edges, other.edges]), kind="stable")
-        names = ("edges", "loss", "below_p", "below_q")
-        return Outline(*(np.concatenate([getattr(self, name), getattr(other, name)])[order] for name in names))
+    def merged(self, other: Outline, ours: np.ndarray) -> Outline:
+        """With the edges of another one; ``ours``: which of all of them are those of this one (n + m,)."""
+        return Outline(*(_placed(getattr(self, name), getattr(other, name), ours) for name in OUTLINED))
 
 
 def outline(law: Coordinate, shift: float, width: float, begun: Outline | None = None) -> Outline:
@@ -131,24 +134,33 @@ def _refined(law: Coordinate, shift: float, found: Outline, width: float) -> Out
     """Cells cut into equal parts until L changes little on each, is far away, or there is no mass to speak of."""
     for _ in range(40):
         edges, value, mass = found.edges, found.loss, np.maximum(found.p, found.q)
+        gap = np.diff(edges)
         with np.errstate(invalid="ignore"):
-            change = np.abs(np.diff(value))  # NaN or infinite at the ends of supports: halved until it has no mass
+            change = np.abs(np.diff(value)) / width  # NaN or infinite at the ends of supports: halved until massless
         known = np.isfinite(change)
-        wanted = np.where(known, change, 0.0) / width * np.minimum(1.0, np.sqrt(LIGHT * mass))
-        parts = np.where(known, np.minimum(wanted, 16.0), 2.0)
+        change[~known] = 0.0
+        wanted = change * np.minimum(1.0, np.sqrt(LIGHT * mass))
+        parts = np.where(known, np.ceil(np.minimum(wanted, 16.0)), 2.0)
         far = (np.minimum(value[:-1], value[1:]) > FARTHEST) | (np.maximum(value[:-1], value[1:]) < -FARTHEST)
-        parts = np.where((mass > IGNORED) & ~far & (parts > 1.0), np.ceil(parts), 1.0).astype(np.int64)
-        parts[np.diff(edges) <= 8 * np.spacing(np.abs(edges[1:]))] = 1
-        if parts.sum() == len(parts) or parts.sum() > MAX_CELLS:
+        parts[(mass <= IGNORED) | far | (gap <= 4 * parts * np.spacing(np.abs(edges[1:])))] = 1
+        wide = parts > 1
+        parts = np.maximum(parts, 1).astype(np.intp)
+        total = int(parts.sum())
+        if total > MAX_CELLS or (np.all(known[wide]) and mass[wide] @ np.square(change[wide]) <= FEW_WIDE):
             break
-        start, gap = np.repeat(edges[:-1], parts), np.repeat(np.diff(edges) / parts, parts)
-        place = np.arange(len(start)) - np.repeat(np.cumsum(parts) - parts, parts)
-        inside = (start + gap * place)[place > 0]
-        inside = inside[~np.isin(inside, edges)]
-        if not len(inside):
-            break
-        found = found.merged(Outline.at(law, shift, np.unique(inside)))
+        begin = np.cumsum(parts) - parts
+        ours = np.zeros(total + 1, dtype=bool)
+        ours[begin] = ours[-1] = True
+        place = np.arange(total) - np.repeat(begin, parts)
+        inside = np.repeat(edges[:-1], parts) + np.repeat(gap / parts, parts) * place
+        found = found.merged(Outline.at(law, shift, inside[~ours[:-1]]), ours)
     return found
+
+
+def _placed(ours: np.ndarray, theirs: np.ndarray, which: np.ndarray) -> np.ndarray:
+    both = np.empty(len(which))
+    both[which], both[~which] = ours, theirs
+    return both
 
 
 def exact_sum(values: np.ndarray) -> float:

@@ -7,8 +7,9 @@ values there, so that
     H_r(kappa) <= ((b - r) H_a + (r - a) H_b) / (b - a) + m(kappa) (r - a) (b - r) / 2.
 
 The same holds, with another m, if kappa moves evenly from the first row to ``ratio`` times as much at the last one
-(:mod:`robustbench_rs.statistics.tradeoff.stretch`). Both raise lines kappa p - H_r(kappa) below g_r: the mean of one
-line of either row, less what may be missed. Where a cusp makes all these m infinite, the line a little farther on is
+(:mod:`robustbench_rs.statistics.tradeoff.stretch`), and for one coordinate with yet another one
+(:mod:`robustbench_rs.statistics.tradeoff.cusp`). All raise lines kappa p - H_r(kappa) below g_r: the mean of one line
+of either row, less what may be missed. Where a cusp makes these m infinite or large, the line a little farther on is
 enough, but for a constant (:mod:`robustbench_rs.statistics.tradeoff.blend`).
 
 In the same way what one fixed classifier keeps at r has a second derivative of at most m. The worst one for the row b
@@ -40,6 +41,10 @@ def lines_at(row: Row, slopes: np.ndarray) -> np.ndarray:
     return np.asarray(np.interp(slopes, own, intercept) - beyond - 2 * ROUNDING * (slopes + 1.0))
 
 
+PAYS = 120.0
+"""A :class:`Blend` is worth its work where bounds by a second derivative would need so many rows per unit of ln r."""
+
+
 class Bridge(NamedTuple):
     """Between two rows: m, the ratio of the slopes of the lines that are taken together, and whether m(kappa) is m
     kappa / (1 + kappa) (:mod:`bend`), or m (:mod:`stretch`). How far the share of the way that counts is ahead of that
@@ -66,15 +71,30 @@ class Bridges:
         self._blend = blend
         self.bend = bend(law, self._shift)
 
-    def between(self, first: float, last: float, slope: float, allowed: float) -> Bridge:
-        """``slope``: of the line of the first row that will likely be needed; ``allowed``: about what may be missed."""
+    @property
+    def known(self) -> bool:
+        """Whether there are bounds for intervals that are short enough."""
+        return math.isfinite(self.bend) or self._blend.known
+
+    def between(self, first: float, last: float, slope: float, fall: float, allowed: float) -> Bridge:
+        """``slope``: of the line of the first row that will likely be needed, ``fall``: about how far it falls up to
+        the last row; ``allowed``: about what may be missed."""
+        width = last - first
         near = Bridge(self.bend, 1.0, fixed=True)
         far = Bridge(*self._stretch.between(self._shift, first, last), fixed=False)
-        best = far if far.bend < allowance(near.bend, near.fixed, slope) else near
-        if math.isinf(best.bend):  # a cusp, and many coordinates
+        alone = Bridge(self._alone(first, last), 1.0, fixed=False)
+        missed, best = min(
+            (float(allowance(each.bend, each.fixed, slope)) * width**2 / 8, each) for each in (near, far, alone)
+        )
+        if math.isinf(near.bend) and missed * first**2 > (PAYS * width) ** 2 * allowed:  # a cusp
             late, off = self._blend.between(self._shift, first, last, allowed)
-            return Bridge(0.0 if math.isfinite(off) else math.inf, 1.0, fixed=False, late=late, off=off)
+            if late * fall + off < missed:
+                return Bridge(0.0, 1.0, fixed=False, late=late, off=off)
         return best
+
+    def _alone(self, first: float, last: float) -> float:
+        group, *others = self._shift
+        return math.inf if others or group.count > 1 else self._blend.alone(group.size, first, last)
 
 
 def enough(first: Row, last: Row, share: np.ndarray, bridge: Bridge, width: float) -> np.ndarray:

@@ -17,14 +17,14 @@ from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import falls_along_rays, proved_worst
 from robustbench_rs_plugins.solvers.neyman_pearson.root import LARGEST
 from robustbench_rs_plugins.solvers.neyman_pearson.strand import Filled, Interval, Strand
-from robustbench_rs_plugins.solvers.neyman_pearson.survey import TOP, survey
+from robustbench_rs_plugins.solvers.neyman_pearson.survey import TOP, Course, survey
 from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
 STEP_SHARE = 0.125
 """Of the tolerance, for the distance of a table's radii."""
-WORK_SHORT, WORK = 4000.0, 10000.0
-"""What a table may cost; the second where directions are searched in 1 < p < inf. One that would need more is less fine
-than wanted, which its upper values show."""
+WORK = 20000.0
+"""What a table may cost; few cost a fifth of it. One that would need more is less fine than wanted, which its upper
+values show."""
 SMALL = 1e-3
 """Where there is not work enough for all, radii below (units of z) need only be right to the tolerance of this one."""
 CLOSE = 0.995
@@ -36,45 +36,46 @@ def build(accounts: Accounts, norm: float, dim: int) -> tuple[Table, tuple[Curve
     known = proved_worst(accounts.law, norm, dim)
     lattice = Lattice.fine(accounts.floor, STEP_SHARE * accounts.tolerance)
     stretch, blend = Stretch(accounts.law), Blend(accounts.law)
-    strands = [Strand(accounts, ray, lattice, stretch, blend) for ray in known or survey(accounts, norm, dim)]
-    _powers(strands, lattice)
-    _refine(strands, accounts, WORK if known is None and norm not in (1, np.inf) else WORK_SHORT)
+    courses = [Course(ray) for ray in known] if known is not None else survey(accounts, norm, dim)
+    strands = [Strand(accounts, course, lattice, stretch, blend) for course in courses]
+    _open_ends(strands)
+    for strand in strands:
+        strand.prepare()
+    _refine(strands, accounts)
     for strand in strands:
         strand.refute()
     falls = falls_along_rays(accounts.law)
-    # What is certified at a radius is certified below, if T is known to fall; else the first failure counts.
-    enough = [
-        np.minimum.accumulate(strand.enough[::-1])[::-1] if falls else np.maximum.accumulate(strand.enough)
-        for strand in strands
-    ]
+    size = max(strand.places.stop for strand in strands)
+    enough, barely = np.zeros((len(strands), size)), np.zeros((len(strands), size))
+    for number, strand in enumerate(strands):
+        # What is certified at a radius is certified below, if T is known to fall; else the first failure counts.
+        here = strand.enough
+        enough[number, strand.places] = np.minimum.accumulate(here[::-1])[::-1] if falls else here
+        barely[number, strand.places] = strand.barely
     table = Table(
         lattice,
         proved=known is not None and accounts.proved,
         falls=falls,
         rays=tuple(strand.ray for strand in strands),
-        enough=np.max(enough, axis=0),
-        barely=np.maximum.accumulate(np.max([strand.barely for strand in strands], axis=0)),
-        worst=np.argmax(enough, axis=0).astype(np.uint8),
+        enough=np.maximum.accumulate(np.max(enough, axis=0)),
+        barely=np.maximum.accumulate(np.max(barely, axis=0)),
+        worst=np.argmax(enough, axis=0).astype(np.uint16),
     )
     return table, tuple(strand.curves for strand in strands)
 
 
-def _powers(strands: Sequence[Strand], lattice: Lattice) -> None:
-    """Rows at all powers of two up to the first radius at which some ray does not certify ``TOP``."""
-    for strand in strands:
-        strand.add_steps()
-    radius, largest = lattice.base / 2, 0.0
-    while largest < TOP and radius < LARGEST:
-        radius *= 2
-        for strand in strands:
-            strand.add(radius)
-            largest = max(largest, strand.p_star(radius))
-    for strand in strands:
-        strand.prepare()
+def _open_ends(strands: Sequence[Strand]) -> None:
+    """Rows at powers of two up to the first radius at which some ray does not certify ``TOP``."""
+    growing = [strand for strand in strands if strand.open]
+    while growing and max(strand.p_star(strand.points[-1]) for strand in growing) < TOP:
+        for strand in growing:
+            strand.add(2 * strand.points[-1])
+        if growing[0].points[-1] >= LARGEST:
+            break
 
 
-def _refine(strands: Sequence[Strand], accounts: Accounts, work: float) -> None:
-    """Halve the interval that loses most, until none loses more than it may, or there was as much ``work``.
+def _refine(strands: Sequence[Strand], accounts: Accounts) -> None:
+    """Halve the interval that loses most, until none loses more than it may, or there was too much work.
 
     Where a ray needs less than another one, it does not matter what it loses; with some room, since the worst ray for
     pB = 1 - pA need not be so for smaller pB.
@@ -97,7 +98,7 @@ def _refine(strands: Sequence[Strand], accounts: Accounts, work: float) -> None:
     ]
     for each in begun:
         judge(*each)
-    while waiting and accounts.work < work:
+    while waiting and accounts.work < WORK:
         worst = heapq.heappop(waiting)
         middle = worst.first + (worst.last - worst.first) / 2
         strands[worst.strand].add(middle)

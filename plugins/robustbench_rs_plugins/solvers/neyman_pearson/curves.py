@@ -34,16 +34,17 @@ NEVER = 2.0
 """A probability that no class has."""
 
 
-def p_grid(accounts: Accounts, ray: Ray) -> np.ndarray:
-    """Cell edges from 0 to 1, equidistant in normal quantiles, closer where curves of small shifts bend sharply.
+def p_grid(accounts: Accounts, ray: Ray, first: float = 0.0) -> np.ndarray:
+    """Cell edges from 0 to 1, equidistant in normal quantiles, closer where curves of small shifts bend sharply, or of
+    those of norm ``first`` if that is larger.
 
     A cell of width h there costs a Gaussian radius at most h^2 / 8 of itself.
     """
     tolerance = accounts.tolerance
     x = np.linspace(-REACH, REACH, 2 * round(REACH / np.sqrt(tolerance)) + 1)
     edges = np.concatenate([[0.0], ndtr(x), [1.0]])
-    for octaves in PROBES:
-        edges = _refined(accounts.at(ray, math.ldexp(accounts.floor, octaves)), edges, tolerance / 2)
+    for radius in sorted({max(math.ldexp(accounts.floor, octaves), first) for octaves in PROBES}):
+        edges = _refined(accounts.at(ray, radius), edges, tolerance / 2)
     return edges
 
 
@@ -111,7 +112,7 @@ def _lines(curve: Curve, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Rows along one ray: radii (n,) ascending from 0, and the fields of :class:`Row`, stacked; ``edges`` (j + 1,).
+    """Rows along one ray: radii (n,) ascending, and the fields of :class:`Row`, stacked; ``edges`` (j + 1,).
 
     ``bend``: how sharply what a classifier keeps may bend; ``bridges`` (k - 1, 5), from each of the k rows that are a
     table's own to the next one (:mod:`bends`).

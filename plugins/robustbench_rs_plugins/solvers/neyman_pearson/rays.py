@@ -103,7 +103,8 @@ def neighbours(best: Ray, norm: float, dim: int) -> list[Ray]:
     if math.isinf(norm):
         return []
     negative = sum(count for size, count in best.parts if size < 0) / best.count
-    counts = {min(max(round(best.count * factor), 1), dim) for factor in NEARBY} - {best.count}
+    wanted = [best.count - 1, best.count + 1, *(round(best.count * factor) for factor in NEARBY)]
+    counts = {min(max(count, 1), dim) for count in wanted} - {best.count}
     return [equal(count, norm, round(negative * count)) for count in sorted(counts)]
 
 
@@ -125,7 +126,7 @@ def two_level(best: Ray, law: Coordinate, norm: float, dim: int) -> list[Ray]:
         for second in {first, dim - first, min(4 * first, dim - first)}:
             if 0 < second <= dim - first:
                 found |= {_levels(first, second, share, sign, norm) for share in SHARES for sign in signs}
-    return sorted(found)
+    return sorted(each for each in found if len({abs(size) for size, _ in each.parts}) > 1)
 
 
 def _levels(first: int, second: int, share: float, sign: float, norm: float) -> Ray:

@@ -25,8 +25,8 @@ from robustbench_rs_plugins.solvers.neyman_pearson.curves import (
 )
 from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
 from robustbench_rs_plugins.solvers.neyman_pearson.question import NEARLY_ONE
-from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 from robustbench_rs_plugins.solvers.neyman_pearson.staircase import Staircase
+from robustbench_rs_plugins.solvers.neyman_pearson.survey import Course
 
 LINE_SHARE, STAIR_SHARE = 0.65, 0.8
 """Of the tolerance, for what radii lose between two rows by interpolation, and radii and upper values by steps."""
@@ -71,22 +71,42 @@ class Filled(NamedTuple):
 
 
 class Strand:
-    """``enough``, ``barely``: as in :class:`Table`, for this ray alone, once :meth:`fill` has seen every interval.
+    """``enough``, ``barely``: as in :class:`Table`, for this ray alone at ``places``, once :meth:`fill` has seen every
+    interval.
 
-    ``points``: radii of the rows that are a table's own, ascending.
+    ``points``: radii of the rows that are a table's own, ascending; they begin at 0 or where the ray begins to matter.
     """
 
-    def __init__(self, accounts: Accounts, ray: Ray, lattice: Lattice, stretch: Stretch, blend: Blend) -> None:
-        self.ray = ray
-        self.points: list[float] = [0.0]
-        self._quantiles = [0.0]
+    def __init__(self, accounts: Accounts, course: Course, lattice: Lattice, stretch: Stretch, blend: Blend) -> None:
+        self.ray = course.ray
+        self.points: list[float] = []
+        self._quantiles: list[float] = []
+        self.open = math.isinf(course.last)
         self._accounts = accounts
         self._lattice = lattice
         self._blend = blend
-        self._edges = p_grid(accounts, ray)
-        self._rows: dict[float, Row] = {0.0: no_shift(self._edges)}
-        self._bridges = bends.Bridges(accounts.law, ray, stretch, blend)
+        self._edges = p_grid(accounts, self.ray, course.first)
+        self._rows: dict[float, Row] = {}
+        self._bridges = bends.Bridges(accounts.law, self.ray, stretch, blend)
         self._spans: dict[tuple[float, float], bends.Bridge] = {}
+        self._stepped = course.first < lattice.base / 2 or not self._bridges.known
+        self._start(course)
+
+    def _start(self, course: Course) -> None:
+        """The first rows: at both ends, where there are any, and at powers of two; and those that only serve as steps,
+        as sharp as the row after them must be."""
+        first, last = (_octaves(course) if self._stepped else course)[1:]
+        if first < self._lattice.base / 2:
+            self.points, self._quantiles, self._rows[0.0] = [0.0], [0.0], no_shift(self._edges)
+            first = self._lattice.base / 2
+        self.add(first)
+        if self._stepped:
+            step = first
+            while step > self._lattice.smallest:
+                step /= 2
+                self._rows[step] = step_row(self._accounts, self.ray, step, self._edges)
+        while math.isfinite(last) and self.points[-1] < last:
+            self.add(min(_power_above(self.points[-1]), last))
 
     @property
     def curves(self) -> Curves:
@@ -96,14 +116,21 @@ class Strand:
     def p_star(self, radius: float) -> float:
         return self._rows[radius].p_star
 
+    @property
+    def places(self) -> slice:
+        """Those that are looked at here."""
+        first = self._lattice.index(self.points[0])
+        return slice(first, first + len(self.enough))
+
     def quantiles(self, places: np.ndarray) -> np.ndarray:
-        """About the normal quantiles of p_star (n,) at ``places``; those of the farthest row beyond it.
+        """About the normal quantiles of p_star (n,) at ``places``; -inf at those that are not looked at here.
 
         Between rows far apart what is known to be enough may tell more than the rows.
         """
-        known = ndtri(np.minimum(self.enough[np.minimum(places, len(self.enough) - 1)], 1.0))
+        here = places - self.places.start
+        known = ndtri(np.minimum(self.enough[np.clip(here, 0, len(self.enough) - 1)], 1.0))
         between = np.interp(self._lattice.radius(places), self.points, self._quantiles)
-        return np.asarray(np.minimum(between, known))
+        return np.where((here >= 0) & (here < len(self.enough)), np.minimum(between, known), -np.inf)
 
     def add(self, radius: float) -> None:
         self._rows[radius] = whole_row(self._accounts, self.ray, radius, self._edges)
@@ -111,27 +138,19 @@ class Strand:
         self.points.insert(place, radius)
         self._quantiles.insert(place, float(ndtri(min(self.p_star(radius), NEARLY_ONE))))
 
-    def add_steps(self) -> None:
-        """The first row, and below it those that only serve as steps, as sharp as the first one must be."""
-        radius = self._lattice.base / 2
-        self.add(radius)
-        while radius > self._lattice.smallest:
-            radius /= 2
-            self._rows[radius] = step_row(self._accounts, self.ray, radius, self._edges)
-
     def prepare(self) -> None:
-        """Call when the rows at all powers of two are there."""
-        last = self.points[-1]
-        self._stairs = Staircase(Curves.stack(self._edges, self._rows), self._lattice)
-        size = self._lattice.index(last) + 1
+        """Call when the first rows are there."""
+        if self._stepped:
+            self._stairs = Staircase(Curves.stack(self._edges, self._rows), self._lattice)
+        size = self._lattice.index(self.points[-1]) - self._lattice.index(self.points[0]) + 1
         self.enough, self.barely = np.full(size, NEVER), np.zeros(size)
-        self.enough[-1], self.barely[0] = self.p_star(last), 0.5
+        self.enough[-1], self.barely[0] = self.p_star(self.points[-1]), self._rows[self.points[0]].refuted
 
     def missed(self, radius: float) -> float:
         """What the radius of the pA that a row, just added, needs was short by, as a multiple of what it may be."""
-        place = self._lattice.index(radius)
-        found = int(np.searchsorted(self.enough[: place + 1], self.p_star(radius), side="left"))
-        return self._lost(place - found, LINE_SHARE, radius, radius)
+        place = self._lattice.index(radius) - self.places.start
+        found = np.flatnonzero(self.enough[:place] < self.p_star(radius))[-1]
+        return self._lost(place - 1 - int(found), LINE_SHARE, radius, radius)
 
     def fill(self, first: float, last: float, before: float, steps: bool) -> Filled:
         """Fill the places between two rows.
@@ -140,10 +159,10 @@ class Strand:
         refutes is refuted only at the first step that reaches it. Interpolation loses most in the middle: it is judged
         by what was :meth:`missed` ``before`` there, in an interval of twice the length.
         """
-        start, stop = self._lattice.index(first), self._lattice.index(last)
+        start, stop = (self._lattice.index(radius) - self.places.start for radius in (first, last))
         enough, barely, lost = np.full(stop - start, NEVER), np.zeros(stop - start), math.inf
         enough[0], barely[-1] = self.p_star(first), self._rows[last].refuted
-        if steps:
+        if steps and self._stepped:
             enough, barely, lost = self._steps(first, last)
         by_steps = lost
         bridge = self._bridge(first, last)
@@ -155,16 +174,17 @@ class Strand:
         np.maximum(self.barely[start + 1 : stop + 1], barely, out=self.barely[start + 1 : stop + 1])
         some = np.unique(np.linspace(start, stop - 1, LOOKS).astype(np.intp))
         lost = lost if len(enough) > 1 else 0.0
-        return Filled(some, self.enough[some], lost, by_steps <= WORTHWHILE * lost)
+        return Filled(some + self.places.start, self.enough[some], lost, by_steps <= WORTHWHILE * lost)
 
     def _bridge(self, first: float, last: float) -> bends.Bridge:
         if (first, last) not in self._spans:
             row = self._rows[first]
             cell = int(np.searchsorted(self._edges, row.p_star, side="right")) - 1
             slope = float(row.slope[min(cell, len(row.slope) - 1)])
-            allowed = slope * (self.p_star(last) - row.p_star) * self._accounts.width(last) / (last - first)
+            fall = slope * (self.p_star(last) - row.p_star)
+            allowed = fall * self._accounts.width(last) / (last - first)
             before = self._blend.curves
-            self._spans[first, last] = self._bridges.between(first, last, slope, allowed)
+            self._spans[first, last] = self._bridges.between(first, last, slope, fall, allowed)
             self._accounts.work += BLEND_WORK * (self._blend.curves - before)
         return self._spans[first, last]
 
@@ -187,20 +207,34 @@ class Strand:
         """Call when all rows are there: upper values between them by extrapolation, from either side."""
         if not math.isfinite(self._bridges.bend):
             return
-        rows = self.points
-        for i in range(2, len(rows)):
+        rows = [radius for radius in self.points if radius > 0]  # radius 0 has no optimistic curve
+        for i in range(1, len(rows)):
             for at, beyond in ((i, i + 1), (i - 1, i - 2)):
-                if 0 < beyond < len(rows):  # radius 0 has no optimistic curve
+                if 0 <= beyond < len(rows):
                     self._refute(rows[i - 1], rows[i], rows[at], rows[beyond])
 
     def _refute(self, first: float, last: float, at: float, beyond: float) -> None:
-        start, stop = self._lattice.index(first) + 1, self._lattice.index(last) + 1
+        start, stop = (self._lattice.index(radius) + 1 for radius in (first, last))
         away = np.abs(self._lattice.radius(np.arange(start, stop)) - at)
         apart = abs(beyond - at)
         missed = self._bridges.bend / 2 * away * (apart + away)
         found = bends.not_enough(self._edges, self._rows[at], self._rows[beyond], away / apart, missed)
-        np.maximum(self.barely[start:stop], found, out=self.barely[start:stop])
+        here = self.barely[start - self.places.start : stop - self.places.start]
+        np.maximum(here, found, out=here)
 
     def _lost(self, places: int, share: float, first: float, last: float) -> float:
         """So many places between two rows, as a multiple of this share of the tolerance at the farther one."""
         return places * self._lattice.unit_above(first) / (share * self._accounts.width(last))
+
+
+def _octaves(course: Course) -> Course:
+    """The same, or more, from and to powers of two: steps fill no other intervals."""
+    first, last = course.first, course.last
+    if math.isfinite(last) and math.frexp(last)[0] > 0.5:
+        last = _power_above(last)
+    return Course(course.ray, _power_above(first) / 2 if first > 0 else first, last)
+
+
+def _power_above(radius: float) -> float:
+    """The next power of two."""
+    return math.ldexp(1.0, math.frexp(radius)[1])

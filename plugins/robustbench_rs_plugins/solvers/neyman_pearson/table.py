@@ -66,5 +66,6 @@ class PairTable:
             here = np.flatnonzero(np.isinf(upper) | strand.refuted(upper, top, rest))
             upper[here] = np.minimum(upper[here], strand.upper(top[here], rest[here]))
         # What holds for every pB up to 1 - pA holds for this one, and may have been found with less loss.
+        radius = np.minimum(radius, self._table.lattice.radius(np.array(len(self._table.enough) - 1)))
         radius = np.maximum(radius, np.where(top > 0.5, self._table.find(top).radius, 0.0))
         return Found(radius, upper, worst)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -24,16 +25,20 @@ INSIDE = 1.0 - 1e-9
 class TwoSided:
     """Certified at a shift: g(pA) + g(1 - pB) > 1. Between rows as in :mod:`staircase` and :mod:`bends`, for both.
 
-    ``falls``: T is known to fall along the ray; else every row is looked at, and the first failure counts.
+    ``falls``: T is known to fall along the ray; else every row is looked at, and the first failure counts. Nothing is
+    said of radii before the first row and beyond the last one.
     """
 
     def __init__(self, curves: Curves, lattice: Lattice, *, falls: bool) -> None:
         self._curves = curves
         self._falls = falls
         self._main = np.flatnonzero(np.isfinite(curves.refuted))
-        stairs = Staircase(curves, lattice)
         self._ends = curves.radius[self._main]
-        halvings = [stairs.halvings(*interval) for interval in pairwise(self._ends.tolist())]
+        self._certain = 0 if self._ends[0] == 0 else -1
+        self._before = float(lattice.radius(np.array(max(lattice.index(float(self._ends[0])) - 1, 0))))
+        stairs = Staircase(curves, lattice)
+        stepped = len(self._main) < len(curves.radius)
+        halvings = [stairs.halvings(*interval) if stepped else [] for interval in pairwise(self._ends.tolist())]
         self._halvings = np.full((len(self._ends), max(map(len, halvings), default=0)), -1)
         for i, rows in enumerate(halvings):
             self._halvings[i, : len(rows)] = rows
@@ -46,22 +51,27 @@ class TwoSided:
             self._cell = np.stack([self._best_at_next_row(i) for i in range(len(self._main) - 1)])
 
     def radius(self, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        """The largest radius found certified (m,)."""
-        place = self._last_certified(top, rest)
+        """The largest radius found certified (m,): just before the first row where that is not, and infinite where the
+        last one is."""
+        found = self._last_certified(top, rest)
+        place = np.maximum(found, 0)
         radius = self._interpolated(place, top, rest)
         here = np.flatnonzero(self._by_steps[place])
         radius[here] = np.maximum(radius[here], self._stepped_out(place[here], top[here], rest[here]))
+        radius[found < 0] = self._before
+        radius[found == len(self._main) - 1] = np.inf
         return radius
 
     def upper(self, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """The smallest radius found not certified (m,); infinite where there is none."""
-        place = self._first_refuted(top, rest)
-        known = place < len(self._main)
-        place = np.where(known, place, 1)
+        found = self._first_refuted(top, rest)
+        place = np.clip(found, 1, len(self._main) - 1)
         radius = self._extrapolated(place, top, rest)
         here = np.flatnonzero(self._by_steps[place - 1])
         radius[here] = np.minimum(radius[here], self._stepped_in(place[here], top[here], rest[here]))
-        return np.where(known, radius, np.inf)
+        radius[found == 0] = self._ends[0]
+        radius[found == len(self._main)] = np.inf
+        return radius
 
     def _stepped_out(self, place: np.ndarray, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """The longest sum of steps from a certified row that is certified."""
@@ -87,10 +97,10 @@ class TwoSided:
         return np.asarray(radius)
 
     def certified(self, radius: np.ndarray, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        """Whether the first row at or beyond ``radius`` (m,) is certified, so that shorter shifts are; if T falls."""
-        place = np.searchsorted(self._ends, radius)
-        known = self._falls & (place < len(self._ends))
-        return np.asarray(known & self._certified(self._main[np.minimum(place, len(self._ends) - 1)], top, rest))
+        """Whether the first row at or beyond ``radius`` (m,), or the last one, is certified, so that :meth:`radius` is
+        not less; if T falls."""
+        place = np.minimum(np.searchsorted(self._ends, radius), len(self._ends) - 1)
+        return np.asarray(self._falls & self._certified(self._main[place], top, rest))
 
     def refuted(self, radius: np.ndarray, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """Whether the first row at or beyond ``radius`` (m,) is refuted; if not, nothing shorter was found to be."""
@@ -162,26 +172,26 @@ class TwoSided:
         return np.asarray(self._curves.above(at, top) + self._curves.above(at, rest) <= 1.0 - ROUNDING)
 
     def _last_certified(self, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        rows = len(self._main)
-        low, high = np.zeros(top.shape, dtype=np.intp), np.full(top.shape, rows)
-        if not self._falls:
-            for row in range(rows - 1, 0, -1):
-                high = np.where(self._certified(self._main[row], top, rest), high, row)
-            return high - 1
-        while np.any(high - low > 1):
-            middle = (low + high) // 2
-            good = self._certified(self._main[middle], top, rest)
-            low, high = np.where(good, middle, low), np.where(good, high, middle)
-        return low
+        """Places among the main rows, -1 where even the first one is not."""
+        if self._falls:
+            return self._last(lambda row: self._certified(row, top, rest), len(top))
+        failed = np.full(top.shape, len(self._main))
+        for row in range(len(self._main) - 1, self._certain, -1):
+            failed = np.where(self._certified(self._main[row], top, rest), failed, row)
+        return failed - 1
 
     def _first_refuted(self, top: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        """Places among the main rows, their number where none refutes; at least 1."""
-        low, high = np.zeros(top.shape, dtype=np.intp), np.full(top.shape, len(self._main))
+        """Places among the main rows, their number where none refutes."""
+        return self._last(lambda row: ~self._refuted(row, top, rest), len(top)) + 1
+
+    def _last(self, holds: Callable[[np.ndarray], np.ndarray], inputs: int) -> np.ndarray:
+        """The places (``inputs``,) among the main rows of the last row of which something ``holds``; -1 for none."""
+        low, high = np.full(inputs, self._certain), np.full(inputs, len(self._main))
         while np.any(high - low > 1):
             middle = (low + high) // 2
-            bad = self._refuted(self._main[middle], top, rest)
-            low, high = np.where(bad, low, middle), np.where(bad, middle, high)
-        return high
+            good = (middle == low) | holds(self._main[np.maximum(middle, 0)])
+            low, high = np.where(good, middle, low), np.where(good, high, middle)
+        return low
 
 
 def _first_zero(start: np.ndarray, end: np.ndarray, dip: np.ndarray) -> np.ndarray:
