@@ -43,8 +43,8 @@ RATIO = 0.05
 """Cells about both cusps grow by so much from one to the next: curves must be right relative to what they lose."""
 NEAREST = (-16.0, -7.0)
 """Logarithms of where these cells begin, and of up to where they grow twice as much, in halves of the shift."""
-SPENT = 0.05
-"""Of what may be lost, for tails in which curves are not right."""
+SPENT = np.array([0.01, 0.03, 0.1, 0.3])
+"""Of what may be lost, for tails in which curves are not right; the best one is taken."""
 FAR_OFF = 4.0
 """Bounds that miss so many times more are not worth the rest of the work."""
 KEPT = 256
@@ -102,15 +102,15 @@ class Blend:
             return math.inf
         return size**2 * self._bends.between(abs(size) * first, abs(size) * last)
 
-    def between(self, shift: Sequence[Group], first: float, last: float, allowed: float) -> Blended:
+    def between(self, shift: Sequence[Group], first: float, last: float, fall: float, allowed: float) -> Blended:
         """For shifts of r times ``shift``, ``first`` <= r <= ``last``; infinite where no bound is known.
 
-        ``allowed``: what ``off`` should be less than.
+        ``fall``: about how far the lines fall that will be needed; ``allowed``: what ``off`` should be less than.
         """
         if not 0 < first < last <= LONGEST * first or self._bends is None:
             return UNKNOWN
         count = sum(group.count for group in shift)
-        spent = SPENT * allowed / count
+        spent = SPENT * allowed / count  # by each coordinate
         off = 0.0
         for group in shift:
             sizes = abs(group.size) * np.array([first, last])
@@ -119,14 +119,19 @@ class Blend:
             bend = (
                 self._bends.between(sizes[0], sizes[1], ends[1].steepest) * ((sizes[1] - sizes[0]) / PARTS) ** 2 / 8.0
             )
-            off += group.count * (gap + bend + 2.0 * spent + ends[0].error + ends[1].error)
+            off += group.count * (gap + bend + ends[0].error + ends[1].error)
         if not off <= FAR_OFF * allowed:
             return UNKNOWN
-        late = 0.0
+        late = np.zeros(len(spent))
         for group in shift:
             sizes = abs(group.size) * (first + (last - first) * np.arange(PARTS + 1) / PARTS)
-            late = max(late, _late([self._curve(size) for size in sizes.tolist()], spent))
-        return Blended(late, ROUNDING * off) if math.isfinite(late + off) else UNKNOWN
+            late = np.maximum(late, _late([self._curve(size) for size in sizes.tolist()], spent))
+        found = [
+            Blended(*pair)
+            for pair in zip(late.tolist(), (ROUNDING * (off + 2.0 * count * spent)).tolist(), strict=True)
+        ]
+        best = min(found, key=lambda each: each.late * fall + each.off)
+        return best if math.isfinite(best.late + best.off) else UNKNOWN
 
     @cached_property
     def _farthest(self) -> float:
@@ -155,9 +160,10 @@ class Blend:
         return _Curve(p, left, slope, p_above, left_above, error, float(slope.max()))
 
 
-def _late(curves: Sequence[_Curve], spent: float) -> float:
-    """How far w must be ahead of the share of the way, everywhere on it."""
+def _late(curves: Sequence[_Curve], spent: np.ndarray) -> np.ndarray:
+    """How far w must be ahead of the share of the way, everywhere on it, if so much is ``spent`` (m,)."""
     first, last = curves[0], curves[-1]
+    spent = spent[:, np.newaxis]
 
     def ends(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         above = np.interp(p, first.p_above, first.left_above)
@@ -167,19 +173,23 @@ def _late(curves: Sequence[_Curve], spent: float) -> float:
     for i, curve in enumerate(curves):
         p = np.clip(curve.p, 0.0, 1.0)
         above, fall = ends(p)
-        lag.append(float(np.max(_share(above - np.interp(p, curve.p, curve.left) - spent, fall))) - i / PARTS)
-    worst = -math.inf
+        lag.append(np.max(_share(above - np.interp(p, curve.p, curve.left) - spent, fall), axis=1) - i / PARTS)
+    worst = np.full(len(spent), -math.inf)
     for i, pair in enumerate(pairwise(curves)):
         knots = [first.p_above, last.p_above, *(curve.p for curve in pair)]
         p = np.unique(np.clip(np.concatenate(knots), 0.0, 1.0))
         fall = ends(p)[1]
-        cells = np.stack([fall[:-1], fall[1:]])  # everything is straight between two knots
-        one, other = (_share(_off(*each, p) - spent, cells).max(axis=0) for each in (pair, pair[::-1]))
+        one, other = (_largest(_off(*each, p), spent, fall) for each in (pair, pair[::-1]))
         # Lines of one slope at both ends lose a share of the one, lines of another slope the rest of the other.
         with np.errstate(divide="ignore"):
             both = np.where((one > 0) & (other > 0), 1.0 / (1.0 / one + 1.0 / other), 0.0)
-        worst = max(worst, max(lag[i], lag[i + 1]) + float(np.max(both)))
+        worst = np.maximum(worst, np.maximum(lag[i], lag[i + 1]) + np.max(both, axis=1))
     return worst
+
+
+def _largest(off: np.ndarray, spent: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """Largest shares between knots (m, n - 1): everything is straight there. ``off`` (2, n - 1) at both."""
+    return np.asarray(np.maximum(_share(off[0] - spent, fall[:-1]), _share(off[1] - spent, fall[1:])))
 
 
 def _share(missing: np.ndarray, fall: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from robustbench_rs_plugins.noises.uniform import Uniform
 
 ONE = NoiseParams(scale=1.0)
 SHARES = np.linspace(0.0, 1.0, 49)[1:-1]
-ALLOWED = 1e-5
+FALL, ALLOWED = 1e-2, 1e-5
 
 
 def worst(heights: list[np.ndarray], between: dict[float, np.ndarray], late: float, off: float) -> float:
@@ -35,7 +35,7 @@ def test_one_coordinate(beta: float, first: float, length: float) -> None:
     noise, last = law(beta), first * length
     heights = [height(noise, r, SLOPES) for r in (first, last)]
     fall = float(np.max(heights[1] - heights[0]))
-    late, off = Blend(noise).between([Group(1.0, 1)], first, last, 0.05 * fall)
+    late, off = Blend(noise).between([Group(1.0, 1)], first, last, fall, 0.05 * fall)
     between = {share: height(noise, first + share * (last - first), SLOPES) for share in SHARES.tolist()}
     assert worst(heights, between, late, off) <= 1e-14
     assert worst(heights, between, 0.0, 0.0) > 1e-14
@@ -50,7 +50,8 @@ def test_one_coordinate_over_a_long_way(beta: float) -> None:
     heights = [height(noise, r, SLOPES) for r in (first, last)]
     between = {share: height(noise, first + share * (last - first), SLOPES) for share in SHARES.tolist()}
     for allowed in (0.1, 0.02):
-        late, off = Blend(noise).between([Group(1.0, 1)], first, last, allowed * float(heights[1][24] - heights[0][24]))
+        fall = float(heights[1][24] - heights[0][24])
+        late, off = Blend(noise).between([Group(1.0, 1)], first, last, fall, allowed * fall)
         assert math.isfinite(late)
         assert worst(heights, between, late, off) <= 1e-14
 
@@ -75,7 +76,7 @@ def test_many_coordinates(beta: float, first: float, length: float, shift: list[
     heights = [engine(r) for r in (first, last)]
     between = {share: engine(first + share * (last - first)) for share in (0.2, 0.5, 0.8)}
     fall = float(np.max(heights[1] - heights[0]))
-    late, off = Blend(noise).between(shift, first, last, 0.05 * fall)
+    late, off = Blend(noise).between(shift, first, last, fall, 0.05 * fall)
     assert worst(heights, between, late, off) <= 1e-5 * fall
     assert worst(heights, between, 0.0, 0.0) > 1e-3 * fall
     assert late <= 0.1
@@ -121,9 +122,9 @@ def test_a_curve_of_one_coordinate_is_enclosed() -> None:
 def test_laws_and_ways_without_a_bound() -> None:
     unknown = blend.UNKNOWN
     shift = [Group(1.0, 3)]
-    assert Blend(Uniform(ONE)).between(shift, 0.1, 0.11, ALLOWED) == unknown
-    assert Blend(Laplace(ONE)).between(shift, 0.1, 0.11, ALLOWED) == unknown
-    assert Blend(law(0.5)).between(shift, 0.0, 0.1, ALLOWED) == unknown
-    assert Blend(law(0.5)).between(shift, 0.1, 0.2, ALLOWED) == unknown
-    assert Blend(law(0.5)).between(shift, 0.1, 0.11, 1e-9) == unknown
-    assert math.isfinite(Blend(Cauchy(ONE)).between(shift, 1.0, 1.05, 1e-3).off)
+    assert Blend(Uniform(ONE)).between(shift, 0.1, 0.11, FALL, ALLOWED) == unknown
+    assert Blend(Laplace(ONE)).between(shift, 0.1, 0.11, FALL, ALLOWED) == unknown
+    assert Blend(law(0.5)).between(shift, 0.0, 0.1, FALL, ALLOWED) == unknown
+    assert Blend(law(0.5)).between(shift, 0.1, 0.2, FALL, ALLOWED) == unknown
+    assert Blend(law(0.5)).between(shift, 0.1, 0.11, FALL, 1e-9) == unknown
+    assert math.isfinite(Blend(Cauchy(ONE)).between(shift, 1.0, 1.05, FALL, 1e-3).off)

@@ -87,7 +87,7 @@ class Bridges:
             (float(allowance(each.bend, each.fixed, slope)) * width**2 / 8, each) for each in (near, far, alone)
         )
         if math.isinf(near.bend) and missed * first**2 > (PAYS * width) ** 2 * allowed:  # a cusp
-            late, off = self._blend.between(self._shift, first, last, allowed)
+            late, off = self._blend.between(self._shift, first, last, fall, allowed)
             if late * fall + off < missed:
                 return Bridge(0.0, 1.0, fixed=False, late=late, off=off)
         return best

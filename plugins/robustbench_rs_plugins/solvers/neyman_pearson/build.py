@@ -22,7 +22,7 @@ from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 
 STEP_SHARE = 0.125
 """Of the tolerance, for the distance of a table's radii."""
-WORK = 20000.0
+WORK = 15000.0
 """What a table may cost; few cost a fifth of it. One that would need more is less fine than wanted, which its upper
 values show."""
 SMALL = 1e-3

@@ -149,8 +149,8 @@ class Strand:
     def missed(self, radius: float) -> float:
         """What the radius of the pA that a row, just added, needs was short by, as a multiple of what it may be."""
         place = self._lattice.index(radius) - self.places.start
-        found = np.flatnonzero(self.enough[:place] < self.p_star(radius))[-1]
-        return self._lost(place - 1 - int(found), LINE_SHARE, radius, radius)
+        known = np.flatnonzero(self.enough[:place] < self.p_star(radius))
+        return self._lost(place - 1 - int(known[-1] if len(known) else 0), LINE_SHARE, radius, radius)
 
     def fill(self, first: float, last: float, before: float, steps: bool) -> Filled:
         """Fill the places between two rows.

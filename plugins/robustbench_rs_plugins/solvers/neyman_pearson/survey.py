@@ -27,8 +27,8 @@ EARLY = 0.1
 """Where limits move less than this (in normal quantiles), curves are nearly linear in the radius."""
 LOOK_BACK = (0.625, 0.75, 0.875)
 """Shares of a radius at which rays between its worst one and that of the radius before are looked at."""
-MOST_PASSING = 2
-"""Rays that are taken besides between two radii."""
+APART = 1.25
+"""Rays of equal coordinates, and counts so far apart at most, can be told from the worst between them."""
 SELDOM = 3
 """Rays of two levels are sought at every so many radii."""
 _GRID = np.concatenate([[0.0], ndtr(np.linspace(-5.5, 5.5, 89)), [1.0]])
@@ -108,9 +108,16 @@ def survey(accounts: Accounts, norm: float, dim: int) -> list[Course]:
         for want in served:
             del wants[want]
     for one, other in pairwise(looks[: last + 2]):
-        passing = between(one.worst, other.worst, norm)[1:-1]
-        kept += [Course(ray, one.radius, other.radius) for ray in passing[len(passing) // 2 :][:1]]
+        kept += [Course(ray, one.radius, other.radius) for ray in _passing(one.worst, other.worst, norm)]
     return _joined(kept)
+
+
+def _passing(one: Ray, other: Ray, norm: float) -> list[Ray]:
+    """Rays between, with counts no farther apart than ``APART``."""
+    rays = between(one, other, norm)
+    wanted = math.ceil(abs(math.log(one.count / other.count)) / math.log(APART)) - 1
+    places = np.rint(np.linspace(0, len(rays) - 1, wanted + 2)[1:-1]).astype(int)
+    return [rays[place] for place in dict.fromkeys(places.tolist())] if rays else []
 
 
 def _joined(courses: list[Course]) -> list[Course]:
