@@ -11,6 +11,7 @@ import pytest
 from robustbench_rs.api import NoiseParams, ProductNoise
 from robustbench_rs.statistics.tradeoff import Blend, Stretch
 from robustbench_rs_plugins.noises.cauchy import Cauchy
+from robustbench_rs_plugins.noises.gaussian_laplace_mixture import GaussianLaplaceMixture
 from robustbench_rs_plugins.noises.generalized_normal import GeneralizedNormal
 from robustbench_rs_plugins.noises.laplace import Laplace
 from robustbench_rs_plugins.noises.pareto import Pareto
@@ -18,7 +19,8 @@ from robustbench_rs_plugins.solvers.neyman_pearson import NeymanPearsonSolver
 from robustbench_rs_plugins.solvers.neyman_pearson.accounts import Accounts, floor
 from robustbench_rs_plugins.solvers.neyman_pearson.build import build
 from robustbench_rs_plugins.solvers.neyman_pearson.lattice import Lattice
-from robustbench_rs_plugins.solvers.neyman_pearson.rays import equal
+from robustbench_rs_plugins.solvers.neyman_pearson.question import Question
+from robustbench_rs_plugins.solvers.neyman_pearson.rays import equal, ray
 from robustbench_rs_plugins.solvers.neyman_pearson.strand import Strand
 from robustbench_rs_plugins.solvers.neyman_pearson.survey import Course, survey
 from robustbench_rs_plugins.solvers.neyman_pearson.two_sided import TwoSided
@@ -109,3 +111,20 @@ def test_steps_fill_octaves_only() -> None:
     sided = TwoSided(made.curves, lattice, falls=False)
     between = np.array([(made.p_star(2.0) + made.p_star(4.0)) / 2])
     assert 2.0 < sided.radius(between, between)[0] < 4.0
+
+
+def test_unequal_sizes_are_found() -> None:
+    """In two dimensions every share of the two coordinates can be looked at; near half and half is not the worst."""
+    noise = GaussianLaplaceMixture(GaussianLaplaceMixture.Params(scale=1.0, weight=0.5))
+    p = np.array([0.6])
+    found = NeymanPearsonSolver().radii(noise, 3.0, 2, p, 1 - p)
+    accounts, question = Accounts(noise, 3.0, 2, 1e-4), Question(0.6, 0.6)
+
+    def certified(radius: float, share: float) -> bool:
+        there = ray([(share ** (1 / 3), 1), ((1 - share) ** (1 / 3), 1)], 3.0)
+        return question.margin(accounts.at(there, radius)) > 0
+
+    shares = np.linspace(0.5, 0.995, 100).tolist()
+    assert all(certified(found.radius[0] * (1 - 3e-4), share) for share in shares)
+    assert not all(certified(found.radius[0] * (1 + 3e-4), share) for share in shares)
+    assert certified(found.radius[0] * 1.005, 0.5)

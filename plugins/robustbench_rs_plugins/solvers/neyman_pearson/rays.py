@@ -13,6 +13,10 @@ from robustbench_rs.statistics.tradeoff import Group
 
 SHARES = (0.25, 0.5, 0.75)
 """Of the p-th power of the norm, on the first level of a two-level direction."""
+TILTS = (-1.0, -0.3, -0.1, 0.1, 0.3, 1.0)
+"""By so much the logarithm of the odds of that share is moved for a closer look."""
+NEARLY_ALL = 0.98
+"""Share of one coordinate that stands for all, where others are to move, too."""
 MOST_BETWEEN = 7
 NEARBY = (0.7, 0.85, 0.95, 1.05, 1.2, 1.4)
 
@@ -127,6 +131,25 @@ def two_level(best: Ray, law: Coordinate, norm: float, dim: int) -> list[Ray]:
             if 0 < second <= dim - first:
                 found |= {_levels(first, second, share, sign, norm) for share in SHARES for sign in signs}
     return sorted(each for each in found if len({abs(size) for size, _ in each.parts}) > 1)
+
+
+def tilted(best: Ray, norm: float, dim: int) -> list[Ray]:
+    """Other shares of the levels of a ray with one or two, in l_p norms with 1 < p < inf."""
+    (size, count), *others = best.parts
+    sign, other = math.copysign(1.0, size), math.copysign(1.0, others[0][0] if others else size)
+    if len(others) == 1:
+        splits = [(count, others[0][1], count * abs(size) ** norm)]
+    elif count > 1:
+        splits = [(first, count - first, first / count) for first in sorted({1, count // 2})]
+    else:
+        splits = [(1, 1, NEARLY_ALL)] if dim > 1 else []
+    found = []
+    for first, second, share in splits:
+        for tilt in TILTS:
+            odds = share / (1.0 - share) * math.exp(tilt)
+            sizes = (odds / (1.0 + odds) / first) ** (1 / norm), (1.0 / (1.0 + odds) / second) ** (1 / norm)
+            found.append(ray([(sign * sizes[0], first), (other * sizes[1], second)], norm))
+    return found
 
 
 def _levels(first: int, second: int, share: float, sign: float, norm: float) -> Ray:

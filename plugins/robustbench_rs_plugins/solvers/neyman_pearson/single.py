@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from robustbench_rs_plugins.solvers.neyman_pearson.rays import (
     falls_along_rays,
     neighbours,
     proved_worst,
+    tilted,
     two_level,
 )
 from robustbench_rs_plugins.solvers.neyman_pearson.root import largest
@@ -41,11 +42,14 @@ class Answer:
 
 def answer(question: Question, accounts: Accounts, norm: float, dim: int) -> Answer:
     """The radius of ``question``: along the rays that a theorem names, else the smallest over those searched."""
-    rays = proved_worst(accounts.law, norm, dim) or _suspects(question, accounts, norm, dim)
+    known = proved_worst(accounts.law, norm, dim)
+    rays: Sequence[Ray] = known or _suspects(question, accounts, norm, dim)
     before = math.inf
     for _ in range(RETRIES):
         search = _Search(question, accounts, [SCAN, 4 * accounts.tolerance, None])
         search.lower(rays)
+        if known is None and 1 < norm < math.inf:
+            search.climb(lambda ray: tilted(ray, norm, dim))
         upper = _upper(question, accounts, search.worst, search.radius)
         # The first step of `_upper` is one width; the engine did not meet the tolerance where more were needed.
         excess = (upper - search.radius) / accounts.width(search.radius) / 2.5
@@ -60,11 +64,7 @@ def _suspects(question: Question, accounts: Accounts, norm: float, dim: int) -> 
     """All rays that were tried, at a coarse tolerance, the worst first."""
     search = _Search(question, accounts, [SCAN])
     search.lower(candidates(accounts.law, norm, dim))
-    for _ in range(CLIMBS):
-        before = search.worst
-        search.lower(neighbours(before, norm, dim))
-        if search.worst == before:
-            break
+    search.climb(lambda ray: neighbours(ray, norm, dim))
     search.lower(two_level(search.worst, accounts.law, norm, dim))
     return [search.worst, *(ray for ray in search.tried if ray != search.worst)]
 
@@ -92,14 +92,27 @@ class _Search:
         """Look at each ray at the radius so far, and follow it inwards where it is not certified there."""
         for ray in rays:
             self.tried[ray] = None
-            if self.radius > 0 and not self._certified(ray):
+            if not self.radius > 0 or self._certified(ray, self.radius):
+                continue
+            before = self.radius - self._width(self.radius) if math.isfinite(self.radius) else 0.0
+            if before > 0 and self._certified(ray, before):  # as many are, but for the engine's error
+                self.radius = before
+            else:
                 self.radius, self._worst = self._along(ray), ray
 
-    def _certified(self, ray: Ray) -> bool:
-        if math.isinf(self.radius):
+    def climb(self, near: Callable[[Ray], Iterable[Ray]]) -> None:
+        """Look at what lies ``near`` the worst ray, and then near a worse one that was found there."""
+        for _ in range(CLIMBS):
+            before = self.worst
+            self.lower(near(before))
+            if self.worst == before:
+                break
+
+    def _certified(self, ray: Ray, radius: float) -> bool:
+        if math.isinf(radius):
             return False
         shares = (1.0,) if self._falls else (1.0, *LOOKED_BELOW)
-        return all(any(self._margin(ray, share * self.radius, at) > 0 for at in self._tolerances) for share in shares)
+        return all(any(self._margin(ray, share * radius, at) > 0 for at in self._tolerances) for share in shares)
 
     def _along(self, ray: Ray) -> float:
         """The largest radius certified along one ray; where T may rise again, below every failure that was seen."""

@@ -108,7 +108,8 @@ def survey(accounts: Accounts, norm: float, dim: int) -> list[Course]:
         for want in served:
             del wants[want]
     for one, other in pairwise(looks[: last + 2]):
-        kept += [Course(ray, one.radius, other.radius) for ray in _passing(one.worst, other.worst, norm)]
+        if not set(one.same(0)) & set(other.same(0)):
+            kept += [Course(ray, one.radius, other.radius) for ray in _passing(one.worst, other.worst, norm)]
     return _joined(kept)
 
 
