@@ -151,8 +151,9 @@ def _looks(accounts: Accounts, norm: float, dim: int) -> list[_Look]:
 
 
 def _complete(looks: list[_Look], tolerance: float) -> None:
-    """Rays of two levels that were found to matter somewhere are looked at everywhere."""
-    found = [ray for look in looks for level in range(len(LEVELS)) for ray in look.same(level) if len(ray.parts) > 1]
+    """Rays of two levels that matter somewhere where none of one level does are looked at everywhere."""
+    served = [look.same(level) for look in looks for level in range(len(LEVELS))]
+    found = [ray for same in served for ray in same if all(len(each.parts) > 1 for each in same)]
     for look in looks:
         look.add((ray for ray in dict.fromkeys(found) if ray not in look.strengths), tolerance)
 
