@@ -23,8 +23,8 @@ from robustbench_rs_plugins.solvers.neyman_pearson.table import Table
 STEP_SHARE = 0.125
 """Of the tolerance, for the distance of a table's radii."""
 WORK = 15000.0
-"""What a table may cost; few cost a fifth of it. One that would need more is less fine than wanted, which its upper
-values show."""
+"""What the rows between powers of two may cost; few tables need a fifth of it. One that would need more is less fine
+than wanted, which its upper values show."""
 SMALL = 1e-3
 """Where there is not work enough for all, radii below (units of z) need only be right to the tolerance of this one."""
 CLOSE = 0.995
@@ -81,6 +81,7 @@ def _refine(strands: Sequence[Strand], accounts: Accounts) -> None:
     pB = 1 - pA need not be so for smaller pB.
     """
     waiting: list[Interval] = []
+    most = accounts.work + WORK
 
     def judge(number: int, first: float, last: float, filled: Filled) -> None:
         if filled.lost > 1.0 and strands[number].p_star(first) < TOP and matters(filled):
@@ -98,7 +99,7 @@ def _refine(strands: Sequence[Strand], accounts: Accounts) -> None:
     ]
     for each in begun:
         judge(*each)
-    while waiting and accounts.work < WORK:
+    while waiting and accounts.work < most:
         worst = heapq.heappop(waiting)
         middle = worst.first + (worst.last - worst.first) / 2
         strands[worst.strand].add(middle)

@@ -89,7 +89,8 @@ class Strand:
         self._rows: dict[float, Row] = {}
         self._bridges = bends.Bridges(accounts.law, self.ray, stretch, blend)
         self._spans: dict[tuple[float, float], bends.Bridge] = {}
-        self._stepped = course.first < lattice.base / 2 or not self._bridges.known
+        # Steps serve near 0, where there is nothing else, and where they lose little.
+        self._stepped = course.first < lattice.base / 2 or not self._bridges.known or accounts.law.log_concave
         self._start(course)
 
     def _start(self, course: Course) -> None:
