@@ -57,16 +57,20 @@ def bend(law: Coordinate, shift: Sequence[Group]) -> float:
     return float(ROUNDING * (square * slopes + np.min(pairs) / 2))
 
 
+def scores_inside(law: Coordinate, edges: np.ndarray) -> np.ndarray:
+    """Just inside both ends of the cells between ``edges`` (n + 1,): (2, n)."""
+    gap = np.diff(edges)
+    with np.errstate(all="ignore"):
+        return np.stack([law.score(edges[:-1] + NUDGE * gap), law.score(edges[1:] - NUDGE * gap)])
+
+
 def _scores(law: Coordinate) -> tuple[float, np.ndarray, np.ndarray]:
     """E(q''/q)_-, or what stands in for it; and for points (n,) upwards from the middle: E[psi^2] within +-the point,
     and E abs(psi) beyond."""
     turns = [turn for turn in law.score_turns or () if turn > 0]
     edges = np.unique(np.concatenate([[0.0], -law.quantile(TAILS), turns]))
     edges = edges[np.isfinite(edges) & (edges >= 0)]
-    gap = np.diff(edges)
-    with np.errstate(all="ignore"):
-        ends = np.stack([law.score(edges[:-1] + NUDGE * gap), law.score(edges[1:] - NUDGE * gap)])
-    largest, density = np.abs(ends).max(axis=0), law.density(edges)
+    largest, density = np.abs(scores_inside(law, edges)).max(axis=0), law.density(edges)
     information = 2.0 * np.cumsum(largest * np.maximum(density[:-1] - density[1:], 0.0))
     known = np.isfinite(information)
     slopes = law.slope_variation / 2 if law.slope_variation is not None else math.inf

@@ -96,11 +96,13 @@ class Blend:
         """How many curves of one coordinate were made so far: what all this costs."""
         return self._curve.cache_info().misses
 
-    def alone(self, size: float, first: float, last: float) -> float:
-        """V of :mod:`cusp` for one coordinate and shifts of r times ``size``; infinite where no bound is known."""
-        if not 0 < first < last or self._bends is None:
+    def alone(self, shift: Sequence[Group], first: float, last: float) -> float:
+        """V of :mod:`cusp` for shifts of r times ``shift``; infinite where no bound is known, or several coordinates
+        move."""
+        if not 0 < first < last or sum(group.count for group in shift) > 1 or self._bends is None:
             return math.inf
-        return size**2 * self._bends.between(abs(size) * first, abs(size) * last)
+        size = abs(shift[0].size)
+        return size**2 * self._bends.between(size * first, size * last)
 
     def between(self, shift: Sequence[Group], first: float, last: float, fall: float, allowed: float) -> Blended:
         """For shifts of r times ``shift``, ``first`` <= r <= ``last``; infinite where no bound is known.

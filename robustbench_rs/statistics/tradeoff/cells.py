@@ -53,9 +53,6 @@ class Cells:
     proved: bool
 
 
-OUTLINED = ("edges", "loss", "below_p", "below_q")
-
-
 @dataclass(frozen=True)
 class Outline:
     """Edges of cells (n + 1,), the loss at them, and the distribution functions of both laws there."""
@@ -80,7 +77,8 @@ class Outline:
 
     def merged(self, other: Outline, ours: np.ndarray) -> Outline:
         """With the edges of another one; ``ours``: which of all of them are those of this one (n + m,)."""
-        return Outline(*(_placed(getattr(self, name), getattr(other, name), ours) for name in OUTLINED))
+        names = ("edges", "loss", "below_p", "below_q")
+        return Outline(*(_placed(getattr(self, name), getattr(other, name), ours) for name in names))
 
 
 def outline(law: Coordinate, shift: float, width: float, begun: Outline | None = None) -> Outline:

@@ -21,7 +21,7 @@ import math
 import numpy as np
 
 from robustbench_rs.statistics.coordinate import Coordinate
-from robustbench_rs.statistics.tradeoff.bend import NUDGE, ROUNDING
+from robustbench_rs.statistics.tradeoff.bend import ROUNDING, scores_inside
 
 NEAREST, FARTHEST = 1e-12, 1e-30
 """The first edge of the cells looked at; the mass of the noise beyond the last one."""
@@ -35,10 +35,7 @@ class CuspBends:
         turns = [turn for turn in law.score_turns or () if turn > 0]
         tail = float(-law.quantile(np.array([FARTHEST]))[0])
         edges = np.unique(np.concatenate([np.geomspace(NEAREST, tail, CELLS), turns]))
-        gap = np.diff(edges)
-        with np.errstate(all="ignore"):
-            score = np.stack([law.score(edges[:-1] + NUDGE * gap), law.score(edges[1:] - NUDGE * gap)])
-        density = law.density(edges)
+        score, density = scores_inside(law, edges), law.density(edges)
         slope = score * np.stack([density[:-1], density[1:]])  # -q'
         # How much -q' varies in a cell, on which the score is monotone; it falls by half of that and of what it ends
         # lower, and at the jump after the cell.

@@ -7,24 +7,16 @@ import math
 import numpy as np
 import pytest
 from cusped_heights import SLOPES, height, law
+from heavy_tails import HEAVY_TAILS
 
-from robustbench_rs.api import NoiseParams, ProductNoise
+from robustbench_rs.api import NoiseParams
 from robustbench_rs.statistics.tradeoff.cusp import CuspBends
-from robustbench_rs_plugins.noises.cauchy import Cauchy
 from robustbench_rs_plugins.noises.laplace import Laplace
 from robustbench_rs_plugins.noises.logistic import Logistic
-from robustbench_rs_plugins.noises.pareto import Pareto
-from robustbench_rs_plugins.noises.student_t import StudentT
 from robustbench_rs_plugins.noises.triangular import Triangular
 
 ONE = NoiseParams(scale=1.0)
-LAWS: dict[str, ProductNoise] = {
-    "cauchy": Cauchy(ONE),
-    "student-t": StudentT(StudentT.Params(scale=1.0, df=3)),
-    "pareto-0.5": Pareto(Pareto.Params(scale=1.0, a=0.5)),
-    "pareto-3": Pareto(Pareto.Params(scale=1.0, a=3)),
-    "laplace": Laplace(ONE),
-}
+LAWS = {**HEAVY_TAILS, "laplace": Laplace(ONE)}
 
 
 @pytest.mark.parametrize("beta", [0.2, 0.5, 0.8])

@@ -6,22 +6,18 @@ import math
 
 import numpy as np
 import pytest
+from heavy_tails import HEAVY_TAILS
 
 from robustbench_rs.api import NoiseParams, ProductNoise
 from robustbench_rs.statistics.tradeoff import Group, Stretch, bend
 from robustbench_rs_plugins.noises.cauchy import Cauchy
 from robustbench_rs_plugins.noises.gaussian import Gaussian
 from robustbench_rs_plugins.noises.generalized_normal import GeneralizedNormal
-from robustbench_rs_plugins.noises.pareto import Pareto
-from robustbench_rs_plugins.noises.student_t import StudentT
 from robustbench_rs_plugins.noises.triangular import Triangular
 
 ONE = NoiseParams(scale=1.0)
 LAWS: dict[str, ProductNoise] = {
-    "cauchy": Cauchy(ONE),
-    "student-t": StudentT(StudentT.Params(scale=1.0, df=3)),
-    "pareto-0.5": Pareto(Pareto.Params(scale=1.0, a=0.5)),
-    "pareto-3": Pareto(Pareto.Params(scale=1.0, a=3)),
+    **HEAVY_TAILS,
     "root": GeneralizedNormal(GeneralizedNormal.Params(scale=1.0, beta=0.5)),
     "generalized-normal-0.8": GeneralizedNormal(GeneralizedNormal.Params(scale=1.0, beta=0.8)),
 }

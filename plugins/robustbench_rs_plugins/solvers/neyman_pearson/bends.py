@@ -29,6 +29,8 @@ from robustbench_rs.statistics.tradeoff import Blend, Stretch, bend
 from robustbench_rs_plugins.solvers.neyman_pearson.curves import ROUNDING, Row
 from robustbench_rs_plugins.solvers.neyman_pearson.rays import Ray
 
+PAYS = 120.0
+"""A :class:`Blend` is worth its work where bounds by a second derivative would need so many rows per unit of ln r."""
 ASIDE = np.array([-8, -4, -2, -1, 0, 1, 2, 4, 8])
 """Lines tried about the one that is best if the best one moves evenly from row to row."""
 
@@ -39,10 +41,6 @@ def lines_at(row: Row, slopes: np.ndarray) -> np.ndarray:
     own, intercept = row.slope[order], row.intercept[order]
     beyond = np.maximum(slopes - own[-1], 0.0)  # a steeper line through the last one's end p = 1
     return np.asarray(np.interp(slopes, own, intercept) - beyond - 2 * ROUNDING * (slopes + 1.0))
-
-
-PAYS = 120.0
-"""A :class:`Blend` is worth its work where bounds by a second derivative would need so many rows per unit of ln r."""
 
 
 class Bridge(NamedTuple):
@@ -82,7 +80,7 @@ class Bridges:
         width = last - first
         near = Bridge(self.bend, 1.0, fixed=True)
         far = Bridge(*self._stretch.between(self._shift, first, last), fixed=False)
-        alone = Bridge(self._alone(first, last), 1.0, fixed=False)
+        alone = Bridge(self._blend.alone(self._shift, first, last), 1.0, fixed=False)
         missed, best = min(
             (float(allowance(each.bend, each.fixed, slope)) * width**2 / 8, each) for each in (near, far, alone)
         )
@@ -91,10 +89,6 @@ class Bridges:
             if late * fall + off < missed:
                 return Bridge(0.0, 1.0, fixed=False, late=late, off=off)
         return best
-
-    def _alone(self, first: float, last: float) -> float:
-        group, *others = self._shift
-        return math.inf if others or group.count > 1 else self._blend.alone(group.size, first, last)
 
 
 def enough(first: Row, last: Row, share: np.ndarray, bridge: Bridge, width: float) -> np.ndarray:

@@ -124,19 +124,19 @@ def between(one: Ray, other: Ray, norm: float) -> list[Ray]:
 
 def two_level(best: Ray, law: Coordinate, norm: float, dim: int) -> list[Ray]:
     """A few large coordinates and many small ones, about the best ray of equal coordinates."""
-    signs = (1.0,) if law.symmetric else (1.0, -1.0)
+    signs = [(1.0, 1.0)] if law.symmetric else [(1.0, 1.0), (1.0, -1.0)]
     found = set()
     for first in {1, max(best.count // 4, 1), best.count}:
         for second in {first, dim - first, min(4 * first, dim - first)}:
             if 0 < second <= dim - first:
-                found |= {_levels(first, second, share, sign, norm) for share in SHARES for sign in signs}
+                found |= {_levels(first, second, share, each, norm) for share in SHARES for each in signs}
     return sorted(each for each in found if len({abs(size) for size, _ in each.parts}) > 1)
 
 
 def tilted(best: Ray, norm: float, dim: int) -> list[Ray]:
     """Other shares of the levels of a ray with one or two, in l_p norms with 1 < p < inf."""
     (size, count), *others = best.parts
-    sign, other = math.copysign(1.0, size), math.copysign(1.0, others[0][0] if others else size)
+    signs = math.copysign(1.0, size), math.copysign(1.0, others[0][0] if others else size)
     if len(others) == 1:
         splits = [(count, others[0][1], count * abs(size) ** norm)]
     elif count > 1:
@@ -147,15 +147,13 @@ def tilted(best: Ray, norm: float, dim: int) -> list[Ray]:
     for first, second, share in splits:
         for tilt in TILTS:
             odds = share / (1.0 - share) * math.exp(tilt)
-            sizes = (odds / (1.0 + odds) / first) ** (1 / norm), (1.0 / (1.0 + odds) / second) ** (1 / norm)
-            found.append(ray([(sign * sizes[0], first), (other * sizes[1], second)], norm))
+            found.append(_levels(first, second, odds / (1.0 + odds), signs, norm))
     return found
 
 
-def _levels(first: int, second: int, share: float, sign: float, norm: float) -> Ray:
-    if math.isinf(norm):
-        return ray([(1.0, first), (sign * share, second)], norm)
-    return ray([((share / first) ** (1 / norm), first), (sign * ((1 - share) / second) ** (1 / norm), second)], norm)
+def _levels(first: int, second: int, share: float, signs: tuple[float, float], norm: float) -> Ray:
+    sizes = (1.0, share) if math.isinf(norm) else ((share / first) ** (1 / norm), ((1 - share) / second) ** (1 / norm))
+    return ray([(signs[0] * sizes[0], first), (signs[1] * sizes[1], second)], norm)
 
 
 def _counts(dim: int) -> Iterator[int]:

@@ -143,13 +143,13 @@ class Strand:
         """Call when the first rows are there."""
         if self._stepped:
             self._stairs = Staircase(Curves.stack(self._edges, self._rows), self._lattice)
-        size = self._lattice.index(self.points[-1]) - self._lattice.index(self.points[0]) + 1
+        size = self._place(self.points[-1]) + 1
         self.enough, self.barely = np.full(size, NEVER), np.zeros(size)
         self.enough[-1], self.barely[0] = self.p_star(self.points[-1]), self._rows[self.points[0]].refuted
 
     def missed(self, radius: float) -> float:
         """What the radius of the pA that a row, just added, needs was short by, as a multiple of what it may be."""
-        place = self._lattice.index(radius) - self.places.start
+        place = self._place(radius)
         known = np.flatnonzero(self.enough[:place] < self.p_star(radius))
         return self._lost(place - 1 - int(known[-1] if len(known) else 0), LINE_SHARE, radius, radius)
 
@@ -160,7 +160,7 @@ class Strand:
         refutes is refuted only at the first step that reaches it. Interpolation loses most in the middle: it is judged
         by what was :meth:`missed` ``before`` there, in an interval of twice the length.
         """
-        start, stop = (self._lattice.index(radius) - self.places.start for radius in (first, last))
+        start, stop = self._place(first), self._place(last)
         enough, barely, lost = np.full(stop - start, NEVER), np.zeros(stop - start), math.inf
         enough[0], barely[-1] = self.p_star(first), self._rows[last].refuted
         if steps and self._stepped:
@@ -215,13 +215,17 @@ class Strand:
                     self._refute(rows[i - 1], rows[i], rows[at], rows[beyond])
 
     def _refute(self, first: float, last: float, at: float, beyond: float) -> None:
-        start, stop = (self._lattice.index(radius) + 1 for radius in (first, last))
+        start, stop = self._lattice.index(first) + 1, self._lattice.index(last) + 1
         away = np.abs(self._lattice.radius(np.arange(start, stop)) - at)
         apart = abs(beyond - at)
         missed = self._bridges.bend / 2 * away * (apart + away)
         found = bends.not_enough(self._edges, self._rows[at], self._rows[beyond], away / apart, missed)
-        here = self.barely[start - self.places.start : stop - self.places.start]
+        here = self.barely[self._place(first) + 1 : self._place(last) + 1]
         np.maximum(here, found, out=here)
+
+    def _place(self, radius: float) -> int:
+        """Of a lattice radius, from the first of ``places``."""
+        return self._lattice.index(radius) - self._lattice.index(self.points[0])
 
     def _lost(self, places: int, share: float, first: float, last: float) -> float:
         """So many places between two rows, as a multiple of this share of the tolerance at the farther one."""

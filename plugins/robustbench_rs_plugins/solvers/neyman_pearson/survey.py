@@ -116,9 +116,11 @@ def survey(accounts: Accounts, norm: float, dim: int) -> list[Course]:
 def _passing(one: Ray, other: Ray, norm: float) -> list[Ray]:
     """Rays between, with counts no farther apart than ``APART``."""
     rays = between(one, other, norm)
+    if not rays:
+        return []
     wanted = math.ceil(abs(math.log(one.count / other.count)) / math.log(APART)) - 1
     places = np.rint(np.linspace(0, len(rays) - 1, wanted + 2)[1:-1]).astype(int)
-    return [rays[place] for place in dict.fromkeys(places.tolist())] if rays else []
+    return [rays[place] for place in dict.fromkeys(places.tolist())]
 
 
 def _joined(courses: list[Course]) -> list[Course]:

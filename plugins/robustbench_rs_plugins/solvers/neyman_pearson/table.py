@@ -65,7 +65,8 @@ class PairTable:
             radius[here[less]], worst[here[less]] = found[less], number
             here = np.flatnonzero(np.isinf(upper) | strand.refuted(upper, top, rest))
             upper[here] = np.minimum(upper[here], strand.upper(top[here], rest[here]))
-        # What holds for every pB up to 1 - pA holds for this one, and may have been found with less loss.
+        # Infinite where no strand ends it: the table does.
         radius = np.minimum(radius, self._table.lattice.radius(np.array(len(self._table.enough) - 1)))
+        # What holds for every pB up to 1 - pA holds for this one, and may have been found with less loss.
         radius = np.maximum(radius, np.where(top > 0.5, self._table.find(top).radius, 0.0))
         return Found(radius, upper, worst)
